@@ -1,0 +1,249 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Opens scopes, knows the open ones, closes them at shutdown: the one bean to inject. {@code use} is Python's
+ * {@code async with}, {@code with} its {@code AsyncExitStack}; each has a twin per kind of body.
+ * <p>
+ * For every twin: the body's function is called inside the scope, after every acquisition, once per subscription. The caller
+ * hears last, after everything is released. A cancel before acquisition ends the wait or waits for the acquisition, and the
+ * body never starts; a cancel during the body cancels the body, then releases; a cancel during the release changes nothing.
+ * The body's error reaches the caller as it is.
+ */
+public interface AsyncScopes {
+
+	/**
+	 * Scopes with the defaults of the {@link #builder()}.
+	 * @return new scopes
+	 */
+	static AsyncScopes create() {
+		return builder().build();
+	}
+
+	/**
+	 * Configures new scopes.
+	 * @return a builder
+	 */
+	static Builder builder() {
+		return new DefaultAsyncScopes.Builder();
+	}
+
+	/**
+	 * Acquires, runs the body, releases; everything when, and as often as, the result is subscribed to.
+	 * @param <T> what is acquired
+	 * @param <R> what the body returns
+	 * @param resource the resource
+	 * @param body called with what was acquired; throwing, null and an error are all the body's failure
+	 * @return the body's value after the release
+	 */
+	<T, R> Mono<R> use(AsyncResource<T> resource, Function<? super T, ? extends Mono<? extends R>> body);
+
+	/**
+	 * The same for a body of many values, which pass through while it runs; only the end waits for the release. A subscriber
+	 * that stops early ({@code take}, {@code next}) ends the scope as cancelled and may go on before the release has settled.
+	 * @param <T> what is acquired
+	 * @param <R> what the body emits
+	 * @param resource the resource
+	 * @param body called with what was acquired
+	 * @return the body's values
+	 */
+	<T, R> Flux<R> useMany(AsyncResource<T> resource, Function<? super T, ? extends Publisher<? extends R>> body);
+
+	/**
+	 * The same for a body that returns a future; begins at once. Cancelling the returned future, completing it or letting it
+	 * time out ends the scope and cancels the body's future.
+	 * @param <T> what is acquired
+	 * @param <R> what the body returns
+	 * @param resource the resource
+	 * @param body called with what was acquired, on the thread that acquired it
+	 * @return a future completed after the release
+	 */
+	<T, R> CompletableFuture<R> useFuture(AsyncResource<T> resource,
+			Function<? super T, ? extends CompletionStage<? extends R>> body);
+
+	/**
+	 * The same for a body that blocks; waits and runs on the calling thread. An interrupt while waiting ends the scope as
+	 * cancelled. A limit that passes interrupts the body.
+	 * @param <T> what is acquired
+	 * @param <R> what the body returns
+	 * @param resource the resource
+	 * @param body called with what was acquired
+	 * @return what the body returned, after the release
+	 * @throws Exception what the body threw
+	 * @throws IllegalStateException on a thread that must not block, before anything is acquired
+	 * @throws ScopeClosedException if the thread was interrupted while waiting; its interrupt flag is set again
+	 */
+	<T, R> R useBlocking(AsyncResource<T> resource, BlockingBody<? super T, ? extends R> body) throws Exception;
+
+	/**
+	 * Runs a body inside a scope that holds what the spec names and what the body enters.
+	 * @param <R> what the body returns
+	 * @param spec name, resources, limit
+	 * @param body called with the scope
+	 * @return the body's value after the release
+	 */
+	<R> Mono<R> with(ScopeSpec spec, Function<? super Scope, ? extends Mono<? extends R>> body);
+
+	/**
+	 * As {@link #with(ScopeSpec, Function)} with an empty spec.
+	 * @param <R> what the body returns
+	 * @param body called with the scope
+	 * @return the body's value after the release
+	 */
+	default <R> Mono<R> with(Function<? super Scope, ? extends Mono<? extends R>> body) {
+		return with(DefaultAsyncScopes.EMPTY, body);
+	}
+
+	/**
+	 * As {@link #with(ScopeSpec, Function)} for many values; see {@link #useMany}.
+	 * @param <R> what the body emits
+	 * @param spec name, resources, limit
+	 * @param body called with the scope
+	 * @return the body's values
+	 */
+	<R> Flux<R> withMany(ScopeSpec spec, Function<? super Scope, ? extends Publisher<? extends R>> body);
+
+	/**
+	 * As {@link #with(ScopeSpec, Function)} for a future; see {@link #useFuture}.
+	 * @param <R> what the body returns
+	 * @param spec name, resources, limit
+	 * @param body called with the scope
+	 * @return a future completed after the release
+	 */
+	<R> CompletableFuture<R> withFuture(ScopeSpec spec,
+			Function<? super Scope, ? extends CompletionStage<? extends R>> body);
+
+	/**
+	 * As {@link #with(ScopeSpec, Function)} for a body that blocks; see {@link #useBlocking}.
+	 * @param <R> what the body returns
+	 * @param spec name, resources, limit
+	 * @param body called with the scope
+	 * @return what the body returned, after the release
+	 * @throws Exception what the body threw
+	 */
+	<R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception;
+
+	/**
+	 * Opens a scope by hand. Prefer {@link #use} and {@link #with}, which can't forget to close it.
+	 * @param name the scope's name
+	 * @return a running scope, to be closed
+	 * @throws ScopeClosedException after {@link #close()}
+	 */
+	Scope open(String name);
+
+	/**
+	 * The scopes that are open now.
+	 * @return a snapshot, oldest first where the time is known
+	 */
+	List<Scope> openScopes();
+
+	/**
+	 * The open scopes that hold a resource or wait for it.
+	 * @param resource the resource
+	 * @return a snapshot
+	 */
+	List<Scope> holders(AsyncResource<?> resource);
+
+	/**
+	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then cancels the rest, which release what they
+	 * hold within the release limit. Eager, and the same end for every caller.
+	 * @return the scopes that had to be cancelled, once they have settled or the limit passed
+	 */
+	Mono<List<Scope>> close();
+
+	/**
+	 * A blocking body.
+	 *
+	 * @param <T> what it is given
+	 * @param <R> what it returns
+	 */
+	@FunctionalInterface
+	interface BlockingBody<T, R> {
+
+		/**
+		 * Runs on the caller's thread.
+		 * @param value what was acquired, or the scope
+		 * @return the result
+		 * @throws Exception the body's failure
+		 */
+		R apply(T value) throws Exception;
+
+		/**
+		 * A body that needs no value.
+		 * @param <R> what it returns
+		 * @param callable the work
+		 * @return the body
+		 */
+		static <R> BlockingBody<Object, R> of(Callable<R> callable) {
+			return (ignored) -> callable.call();
+		}
+
+	}
+
+	/**
+	 * Configures {@link AsyncScopes}.
+	 */
+	interface Builder {
+
+		/**
+		 * The clock of every limit, grace period and timer.
+		 * @param clock the clock, {@link ScopeClock#system()} unless set
+		 * @return this
+		 */
+		Builder clock(ScopeClock clock);
+
+		/**
+		 * How long a release, or an acquisition that a cancelled scope waits for, may take before the caller goes on.
+		 * @param limit 10 seconds unless set
+		 * @return this
+		 */
+		Builder releaseTimeout(Duration limit);
+
+		/**
+		 * How long open scopes are left alone by {@link AsyncScopes#close()}.
+		 * @param limit 20 seconds unless set
+		 * @return this
+		 */
+		Builder shutdownTimeout(Duration limit);
+
+		/**
+		 * What is told of every acquisition, release and scope.
+		 * @param recorder {@link ScopeRecorder#NOOP} unless set, which costs nothing
+		 * @return this
+		 */
+		Builder recorder(ScopeRecorder recorder);
+
+		/**
+		 * Carries thread locals into acquisition, body and release.
+		 * @param carrier {@link ContextCarrier#NONE} unless set, which costs nothing
+		 * @return this
+		 */
+		Builder contextCarrier(ContextCarrier carrier);
+
+		/**
+		 * Whether each scope is known from its first moment and knows its age, as leak detection needs. Otherwise a scope is
+		 * known from the moment it first waits.
+		 * @param tracked false unless set
+		 * @return this
+		 */
+		Builder tracked(boolean tracked);
+
+		/**
+		 * Builds the scopes.
+		 * @return new scopes
+		 */
+		AsyncScopes build();
+
+	}
+
+}

@@ -1,0 +1,141 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+
+/**
+ * One running acquire, body, release: an exit stack that knows its parent, its deadline and what it holds. Safe to use from
+ * any thread. Opened by {@link AsyncScopes} and found again by {@link #current()}.
+ */
+public interface Scope {
+
+	/**
+	 * The innermost scope around the subscriber: of the Reactor context, else of the calling thread.
+	 * @return the scope, or empty outside any
+	 */
+	static Mono<Scope> current() {
+		return RunningScope.current();
+	}
+
+	/**
+	 * Name of the scope: of the method or resource it was opened for.
+	 * @return the name
+	 */
+	String name();
+
+	/**
+	 * The scope around this one.
+	 * @return the parent, null at the root
+	 */
+	@Nullable Scope parent();
+
+	/**
+	 * Where the scope is in its life.
+	 * @return the state now
+	 */
+	State state();
+
+	/**
+	 * How long the scope has been open, on the clock of its {@link AsyncScopes}. Zero where neither a recorder nor leak
+	 * detection asks for the time.
+	 * @return the age
+	 */
+	Duration age();
+
+	/**
+	 * Time left before the earliest deadline of this scope and those around it.
+	 * @return never negative; empty without any deadline
+	 */
+	Optional<Duration> remaining();
+
+	/**
+	 * Names of the resources that the scope holds or is acquiring, in order of entry.
+	 * @return the names
+	 */
+	List<String> resources();
+
+	/**
+	 * Acquires a resource into this scope, which releases it at its end: Python's {@code AsyncExitStack.enter_async_context}.
+	 * Each subscription acquires once. A cancel while acquiring lets the acquisition finish and releases what it brought,
+	 * unless the resource is {@linkplain AsyncResource#cancellable() cancellable}; a cancel afterwards changes nothing.
+	 * @param <T> what is acquired
+	 * @param resource the resource
+	 * @return the value once acquired, or the acquisition's error; {@link ScopeClosedException} if the scope is ending
+	 */
+	<T> Mono<T> enter(AsyncResource<T> resource);
+
+	/**
+	 * What this scope or one around it holds of a resource.
+	 * @param <T> what is held
+	 * @param resource the resource
+	 * @return the innermost value, null if no scope holds it
+	 */
+	<T> @Nullable T find(AsyncResource<T> resource);
+
+	/**
+	 * Pushes a callback that runs when the scope ends, in the order of the exit stack. It can't suppress. On a scope that has
+	 * ended it runs at once, with the exit the scope had.
+	 * @param callback the callback; null from it is an error
+	 */
+	void onExit(Function<? super Exit, ? extends Mono<Void>> callback);
+
+	/**
+	 * Pushes an exit handler that may replace the exit, as {@link AsyncResource#exit} may.
+	 * @param handler empty from it leaves the exit as it was
+	 */
+	void push(Function<? super Exit, ? extends Mono<Exit>> handler);
+
+	/**
+	 * Opens a scope by hand inside this one. It ends with this one at the latest.
+	 * @param name the child's name
+	 * @return the child, to be closed
+	 */
+	Scope child(String name);
+
+	/**
+	 * Moves everything this scope holds into a new scope opened by hand, Python's {@code pop_all}: the end of this one then
+	 * releases nothing, and the new owner everything.
+	 * @return the new owner, to be closed
+	 */
+	Scope transfer();
+
+	/**
+	 * Ends the scope normally, if it is open, and releases what it holds. Eager: happens whether or not the result is
+	 * subscribed to. On a scope with a body it cancels the body.
+	 * @return completes once everything is released, with the error of a release that failed; the same end for every caller
+	 */
+	Mono<Void> close();
+
+	/**
+	 * Ends the scope as cancelled, if it is open. Eager, as {@link #close()}. Who waits for the body's result gets a
+	 * {@link ScopeClosedException} with the reason.
+	 * @param reason why, told to each release; the first reason stays
+	 * @return completes once everything is released
+	 */
+	Mono<Void> cancel(String reason);
+
+	/**
+	 * Where a scope is in its life.
+	 */
+	enum State {
+
+		/** Waiting for or acquiring its resources. */
+		ENTERING,
+
+		/** The body runs. */
+		RUNNING,
+
+		/** The body has ended, resources are being released. */
+		RELEASING,
+
+		/** Everything is released. */
+		CLOSED
+
+	}
+
+}

@@ -1,0 +1,76 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+import reactor.core.Disposable;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * The one clock of every limit, grace period and timer, so that virtual time drives all of them.
+ */
+public final class ScopeClock {
+
+	private static final ScopeClock SYSTEM = new ScopeClock(Schedulers.parallel(), true);
+
+	private final Scheduler scheduler;
+
+	private final boolean system;
+
+	private ScopeClock(Scheduler scheduler, boolean system) {
+		this.scheduler = scheduler;
+		this.system = system;
+	}
+
+	/**
+	 * The machine's monotonic time, with timers on Reactor's parallel scheduler.
+	 * @return the default clock
+	 */
+	public static ScopeClock system() {
+		return SYSTEM;
+	}
+
+	/**
+	 * The time of a scheduler and timers on it, for instance of a {@code VirtualTimeScheduler}.
+	 * @param scheduler the scheduler
+	 * @return its clock
+	 */
+	public static ScopeClock of(Scheduler scheduler) {
+		return new ScopeClock(scheduler, false);
+	}
+
+	/**
+	 * Now.
+	 * @return nanoseconds since some fixed moment
+	 */
+	public long nanos() {
+		return this.system ? System.nanoTime() : this.scheduler.now(TimeUnit.NANOSECONDS);
+	}
+
+	/**
+	 * Runs a task later, once.
+	 * @param task must not block
+	 * @param delay how much later
+	 * @return cancels it
+	 */
+	public Disposable schedule(Runnable task, Duration delay) {
+		return scheduleNanos(task, nanos(delay));
+	}
+
+	/**
+	 * Runs a task later, once.
+	 * @param task must not block
+	 * @param delay how much later, in nanoseconds
+	 * @return cancels it
+	 */
+	public Disposable scheduleNanos(Runnable task, long delay) {
+		return this.scheduler.schedule(task, Math.max(0, delay), TimeUnit.NANOSECONDS);
+	}
+
+	/** A duration of centuries is as good as for ever. */
+	static long nanos(Duration duration) {
+		return (duration.getSeconds() >= Long.MAX_VALUE / 2_000_000_000L) ? Long.MAX_VALUE / 2 : duration.toNanos();
+	}
+
+}

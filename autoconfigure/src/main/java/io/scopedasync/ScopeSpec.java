@@ -1,0 +1,86 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a scope is made of, decided once and used by many calls: a name, the resources in order of acquisition, a limit.
+ * Immutable.
+ */
+public final class ScopeSpec {
+
+	private static final AsyncResource<?>[] NONE = {};
+
+	final String name;
+
+	final AsyncResource<?>[] resources;
+
+	final @Nullable Duration timeout;
+
+	/** Whether the body is given the resource's value instead of the scope. */
+	final boolean ofOneResource;
+
+	private ScopeSpec(String name, AsyncResource<?>[] resources, @Nullable Duration timeout, boolean ofOneResource) {
+		this.name = name;
+		this.resources = resources;
+		this.timeout = timeout;
+		this.ofOneResource = ofOneResource;
+	}
+
+	/**
+	 * A scope that holds nothing yet and has no limit.
+	 * @param name name in metrics, logs and errors
+	 * @return the spec
+	 */
+	public static ScopeSpec of(String name) {
+		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false);
+	}
+
+	static ScopeSpec ofOne(AsyncResource<?> resource) {
+		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true);
+	}
+
+	/**
+	 * The same with resources to acquire before the body, in this order, after those already there.
+	 * @param resources the resources
+	 * @return the new spec
+	 */
+	public ScopeSpec entering(AsyncResource<?>... resources) {
+		AsyncResource<?>[] all = Arrays.copyOf(this.resources, this.resources.length + resources.length);
+		for (int i = 0; i < resources.length; i++) {
+			all[this.resources.length + i] = Objects.requireNonNull(resources[i], "resource");
+		}
+		return new ScopeSpec(this.name, all, this.timeout, false);
+	}
+
+	/**
+	 * The same with a limit on acquisition and body together. When it passes, the body is cancelled, everything released, and
+	 * the caller gets a {@link DeadlineExceededException}. Inner scopes inherit the deadline.
+	 * @param timeout the limit; zero or less fails each call before anything is acquired
+	 * @return the new spec
+	 */
+	public ScopeSpec timeout(Duration timeout) {
+		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false);
+	}
+
+	/**
+	 * Name in metrics, logs and errors.
+	 * @return the name
+	 */
+	public String name() {
+		return this.name;
+	}
+
+	/**
+	 * The resources in order of acquisition.
+	 * @return an immutable list
+	 */
+	public List<AsyncResource<?>> resources() {
+		return List.of(this.resources);
+	}
+
+}

@@ -1,0 +1,83 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Waiters in order of arrival. Adding, taking the first and removing any one are O(1) and allocate nothing. Not safe for
+ * concurrent use: its owner guards it with a lock, and grants outside that lock.
+ */
+public final class WaitQueue {
+
+	private @Nullable Waiter head;
+
+	private @Nullable Waiter tail;
+
+	private int size;
+
+	/**
+	 * Appends a waiter.
+	 * @param waiter not in any queue
+	 * @param now nanoseconds of the owner's clock
+	 */
+	public void add(Waiter waiter, long now) {
+		waiter.queued = true;
+		waiter.since = now;
+		Waiter last = this.tail;
+		waiter.previous = last;
+		if (last == null) {
+			this.head = waiter;
+		}
+		else {
+			last.next = waiter;
+		}
+		this.tail = waiter;
+		this.size++;
+	}
+
+	/**
+	 * The waiter to serve next.
+	 * @return the oldest one, null if nobody waits
+	 */
+	public @Nullable Waiter peek() {
+		return this.head;
+	}
+
+	/**
+	 * Takes a waiter out, wherever it stands.
+	 * @param waiter the waiter
+	 * @return whether it was here; false means that somebody else took it out and answers it
+	 */
+	public boolean remove(Waiter waiter) {
+		if (!waiter.queued) {
+			return false;
+		}
+		waiter.queued = false;
+		Waiter before = waiter.previous;
+		Waiter after = waiter.next;
+		if (before == null) {
+			this.head = after;
+		}
+		else {
+			before.next = after;
+		}
+		if (after == null) {
+			this.tail = before;
+		}
+		else {
+			after.previous = before;
+		}
+		waiter.previous = null;
+		waiter.next = null;
+		this.size--;
+		return true;
+	}
+
+	/**
+	 * How many wait.
+	 * @return the number of waiters
+	 */
+	public int size() {
+		return this.size;
+	}
+
+}

@@ -1,0 +1,59 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A caller that waits for a {@link DirectResource}: a node that the resource may link into a {@link WaitQueue}, and to which
+ * it hands what it grants. The scope itself is the node, so waiting allocates nothing.
+ */
+public abstract class Waiter {
+
+	@Nullable Waiter next;
+
+	@Nullable Waiter previous;
+
+	boolean queued;
+
+	/** When the acquisition began: set by the queue and by scopes that measure. */
+	long since;
+
+	Waiter() {
+	}
+
+	/**
+	 * When the waiter was queued.
+	 * @return nanoseconds of the queue's clock
+	 */
+	public final long since() {
+		return this.since;
+	}
+
+	/**
+	 * Hands over what was waited for. Called once, by whoever took this waiter out of its queue, outside locks. Runs the
+	 * waiter's next steps on this thread, but never inside those of another waiter: the stack stays flat.
+	 * @param value what was acquired
+	 */
+	public final void grant(Object value) {
+		arrived(value);
+		Trampoline.run(this);
+	}
+
+	/**
+	 * Ends the wait with an error, otherwise as {@link #grant}.
+	 * @param error for the caller
+	 */
+	public final void refuse(Throwable error) {
+		failed(error);
+		Trampoline.run(this);
+	}
+
+	/** Notes the value. */
+	abstract void arrived(Object value);
+
+	/** Notes the error. */
+	abstract void failed(Throwable error);
+
+	/** Goes on with what was noted. */
+	abstract void resume();
+
+}
