@@ -3,9 +3,12 @@ package io.scopedasync.webclient;
 import java.net.URI;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 import io.netty.handler.timeout.ReadTimeoutException;
@@ -43,7 +46,14 @@ final class Exchange {
 
 	private final URI uri;
 
-	private final Sinks.Empty<Void> stopped = Sinks.empty();
+	/**
+	 * Ends the wait for an answer. Not used once it is there: a cancel then would read a
+	 * body to an end that may not come.
+	 */
+	private final Sinks.Empty<Void> unwanted = Sinks.empty();
+
+	/** Ends the reading of the body. */
+	private final Sinks.Empty<Void> cut = Sinks.empty();
 
 	private final Sinks.Empty<Void> done = Sinks.empty();
 
@@ -55,7 +65,7 @@ final class Exchange {
 
 	private Phase phase = Phase.CONNECTING;
 
-	private @Nullable ClientHttpResponse response;
+	private volatile @Nullable ClientHttpResponse response;
 
 	private volatile URI at;
 
@@ -90,7 +100,7 @@ final class Exchange {
 			.handle(this::answered)
 			// Completing, not failing: a failing companion would leave the request
 			// running.
-			.takeUntilOther(this.stopped.asMono())
+			.takeUntilOther(this.unwanted.asMono())
 			.switchIfEmpty(Mono.error(this::reason));
 	}
 
@@ -141,13 +151,12 @@ final class Exchange {
 		boolean late;
 		synchronized (this) {
 			late = this.reason != null;
-			this.phase = late ? Phase.OVER : Phase.UNREAD;
+			this.phase = late ? Phase.DRAINING : Phase.UNREAD;
 			this.response = response;
 		}
 		this.session.answered(this.at, response);
 		if (late) {
-			closeWires();
-			finishIfDone();
+			drain(response, 0);
 			sink.error(reason());
 		}
 		else {
@@ -176,7 +185,7 @@ final class Exchange {
 		}
 		return response.getBody()
 			.onErrorMap(this::translate)
-			.takeUntilOther(this.stopped.asMono())
+			.takeUntilOther(this.cut.asMono())
 			.concatWith(Mono.defer(() -> (this.reason != null) ? Mono.error(reason()) : Mono.empty()))
 			.doFinally((signal) -> over());
 	}
@@ -196,49 +205,51 @@ final class Exchange {
 	 * @return completes once the wire is free or closed
 	 */
 	Mono<Void> stop(Throwable reason, boolean drain) {
-		ClientHttpResponse unread = null;
+		Phase before;
 		synchronized (this) {
 			if (this.reason != null) {
 				return this.done.asMono();
 			}
 			this.reason = reason;
-			if (this.phase == Phase.UNREAD) {
+			before = this.phase;
+			if (before == Phase.UNREAD) {
 				this.phase = Phase.DRAINING;
-				unread = this.response;
 			}
 		}
 		Disposable limit = this.session.clock().schedule(this::closeWires, this.session.drainTimeout());
 		this.done.asMono().subscribe(null, null, limit::dispose);
-		this.stopped.tryEmitEmpty();
-		if (unread != null) {
-			drain(unread, drain);
+		ClientHttpResponse unread = this.response;
+		switch (before) {
+			case CONNECTING -> this.unwanted.tryEmitEmpty();
+			case READING -> this.cut.tryEmitEmpty();
+			case UNREAD -> drain(Objects.requireNonNull(unread), drain ? DRAIN_BYTES : 0);
+			case DRAINING, OVER -> {
+				// The wire is being freed already.
+			}
 		}
 		return this.done.asMono();
 	}
 
-	private void drain(ClientHttpResponse unread, boolean keep) {
-		long[] bytes = { 0 };
-		boolean[] whole = { false };
+	private void drain(ClientHttpResponse unread, int limit) {
+		AtomicLong bytes = new AtomicLong();
+		AtomicBoolean whole = new AtomicBoolean();
 		// Cancelling the rest of a body closes its connection.
 		unread.getBody().doOnNext((buffer) -> {
-			bytes[0] += buffer.readableByteCount();
+			bytes.addAndGet(buffer.readableByteCount());
 			DataBufferUtils.release(buffer);
 		})
-			.doOnComplete(() -> whole[0] = true)
-			.takeWhile((buffer) -> keep && bytes[0] <= DRAIN_BYTES)
+			.doOnComplete(() -> whole.set(true))
+			.takeWhile((buffer) -> bytes.get() <= limit)
 			.takeUntilOther(this.session.after(this.session.drainTimeout()))
 			.doFinally((signal) -> {
-				if (bytes[0] > 0 || !whole[0]) {
+				if (bytes.get() > 0 || !whole.get()) {
 					this.session.unreadBody(describe());
-				}
-				if (!whole[0]) {
-					closeWires();
 				}
 				over();
 			})
 			.subscribe(null, (error) -> {
-				// It was given up by its caller after all, whose connector reads the
-				// rest.
+				// Given up by its caller, whose connector reads it, until the connection
+				// is closed.
 			});
 	}
 
