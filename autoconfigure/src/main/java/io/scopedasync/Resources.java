@@ -16,6 +16,15 @@ final class Resources {
 	private Resources() {
 	}
 
+	/**
+	 * A release as an exit that changes nothing: a {@code Mono<Void>} has no value to
+	 * misread.
+	 */
+	@SuppressWarnings("unchecked")
+	static Mono<Exit> unchanged(Mono<Void> release) {
+		return (Mono<Exit>) (Mono<?>) release;
+	}
+
 	static final class Functions<T> implements AsyncResource<T> {
 
 		private final Supplier<? extends Mono<T>> acquire;
@@ -46,7 +55,8 @@ final class Resources {
 	}
 
 	/**
-	 * A resource whose scope keeps more than the body sees: a composition has two values to release.
+	 * A resource whose scope keeps more than the body sees: a composition has two values
+	 * to release.
 	 */
 	interface Raw<T> extends AsyncResource<T> {
 
@@ -166,12 +176,17 @@ final class Resources {
 
 	static final class Suppressing<T> extends Wrapper<T> {
 
-		private final Class<? extends Throwable>[] types;
+		private final Class<?>[] types;
 
-		@SafeVarargs
-		Suppressing(AsyncResource<T> resource, Class<? extends Throwable>... types) {
+		Suppressing(AsyncResource<T> resource, Class<?>... types) {
 			super(resource);
 			this.types = types.clone();
+			for (Class<?> type : this.types) {
+				if (!Throwable.class.isAssignableFrom(type)) {
+					throw new IllegalArgumentException("'" + resource.name() + "' can't suppress " + type.getName()
+							+ ": give types of Throwable.");
+				}
+			}
 		}
 
 		@Override
@@ -187,12 +202,15 @@ final class Resources {
 			if (!Exceptions.isMultiple(error)) {
 				return matches(error) ? Exit.completed() : exit;
 			}
-			Throwable[] rest = Exceptions.unwrapMultiple(error).stream().filter((e) -> !matches(e)).toArray(Throwable[]::new);
+			Throwable[] rest = Exceptions.unwrapMultiple(error)
+				.stream()
+				.filter((e) -> !matches(e))
+				.toArray(Throwable[]::new);
 			return (rest.length == 0) ? Exit.completed() : Exit.failed(Exceptions.multiple(rest));
 		}
 
 		private boolean matches(Throwable error) {
-			for (Class<? extends Throwable> type : this.types) {
+			for (Class<?> type : this.types) {
 				if (type.isInstance(error)) {
 					return true;
 				}
@@ -214,9 +232,34 @@ final class Resources {
 				return super.exitRaw(raw, exit);
 			}
 			return Mono.defer(() -> super.exitRaw(raw, exit)).onErrorResume((error) -> {
-				RunningScope.suppress(error, failed.error());
+				ScopeExtras.suppress(error, failed.error());
 				return Mono.just(Exit.failed(error));
 			});
+		}
+
+	}
+
+	/** An exit handler that stands on a stack without an acquisition. */
+	record Handler(Function<? super Exit, ? extends Mono<Exit>> handler) implements AsyncResource<Object> {
+
+		@Override
+		public Mono<Object> acquire() {
+			return Mono.empty();
+		}
+
+		@Override
+		public Mono<Void> release(Object value, Exit exit) {
+			return exit(value, exit).then();
+		}
+
+		@Override
+		public Mono<Exit> exit(Object value, Exit exit) {
+			return this.handler.apply(exit);
+		}
+
+		@Override
+		public String name() {
+			return "exit handler";
 		}
 
 	}
@@ -226,7 +269,8 @@ final class Resources {
 	}
 
 	/**
-	 * Acquired under the mask of the scope, so plain operators are safe here: no cancel reaches them.
+	 * Acquired under the mask of the scope, so plain operators are safe here: no cancel
+	 * reaches them.
 	 */
 	static final class Composed<T, R> implements Raw<R> {
 
@@ -251,12 +295,12 @@ final class Resources {
 					"the function given to flatMap returned null");
 			return Raw.acquire(second)
 				.map((raw) -> new Pair(first, second, raw))
-				.switchIfEmpty(Mono.error(() -> RunningScope.emptyAcquisition(second.name())));
+				.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
 		}
 
 		private Mono<Pair> undo(Object first, Throwable error) {
 			return Mono.defer(() -> Raw.exit(this.resource, first, Exit.failed(error))).onErrorResume((suppressed) -> {
-				RunningScope.suppress(error, suppressed);
+				ScopeExtras.suppress(error, suppressed);
 				return Mono.empty();
 			}).then(Mono.error(error));
 		}
@@ -264,10 +308,15 @@ final class Resources {
 		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
 			Pair pair = (Pair) raw;
-			return Mono.defer(() -> Raw.exit(pair.resource(), pair.second(), exit))
-				.defaultIfEmpty(exit)
-				.onErrorResume((error) -> Mono.just(RunningScope.afterReleaseError(exit, error)))
-				.flatMap((then) -> Mono.defer(() -> Raw.exit(this.resource, pair.first(), then)).defaultIfEmpty(then));
+			return Mono.defer(() -> Raw.exit(pair.resource(), pair.second(), exit)).materialize().flatMap((second) -> {
+				Throwable error = second.getThrowable();
+				Exit then = (error != null) ? ScopeExtras.afterReleaseError(exit, error)
+						: second.hasValue() ? Objects.requireNonNull(second.get()) : exit;
+				Mono<Exit> first = Mono.defer(() -> Raw.exit(this.resource, pair.first(), then)).defaultIfEmpty(then);
+				// After a cancel no exit carries the error on: it goes to those who hear
+				// what no caller does.
+				return (error != null && then instanceof Exit.Cancelled) ? first.then(Mono.error(error)) : first;
+			});
 		}
 
 		@Override

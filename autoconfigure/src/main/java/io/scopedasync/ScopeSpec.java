@@ -8,8 +8,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a scope is made of, decided once and used by many calls: a name, the resources in order of acquisition, a limit.
- * Immutable.
+ * What a scope is made of, decided once and used by many calls: a name, the resources in
+ * order of acquisition, a limit. Immutable.
  */
 public final class ScopeSpec {
 
@@ -45,7 +45,8 @@ public final class ScopeSpec {
 	}
 
 	/**
-	 * The same with resources to acquire before the body, in this order, after those already there.
+	 * The same with resources to acquire before the body, in this order, after those
+	 * already there.
 	 * @param resources the resources
 	 * @return the new spec
 	 */
@@ -58,8 +59,9 @@ public final class ScopeSpec {
 	}
 
 	/**
-	 * The same with a limit on acquisition and body together. When it passes, the body is cancelled, everything released, and
-	 * the caller gets a {@link DeadlineExceededException}. Inner scopes inherit the deadline.
+	 * The same with a limit on acquisition and body together. When it passes, the body is
+	 * cancelled, everything released, and the caller gets a
+	 * {@link DeadlineExceededException}. Inner scopes inherit the deadline.
 	 * @param timeout the limit; zero or less fails each call before anything is acquired
 	 * @return the new spec
 	 */

@@ -1,0 +1,424 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.util.context.Context;
+import reactor.util.context.ContextView;
+
+/**
+ * What users see of a {@link ScopeMachine}, and its place among other scopes.
+ */
+abstract class RunningScope extends ScopeMachine implements Scope {
+
+	private static final ThreadLocal<@Nullable RunningScope> OF_THREAD = new ThreadLocal<>();
+
+	RunningScope(DefaultAsyncScopes scopes, ScopeSpec spec) {
+		super(scopes, spec);
+	}
+
+	@Override
+	final RunningScope scope() {
+		return this;
+	}
+
+	/** The context of the caller. */
+	abstract Context callerContext();
+
+	/** Whether it has no body and is closed by hand. */
+	boolean isByHand() {
+		return false;
+	}
+
+	// The beginning.
+
+	final void start(@Nullable RunningScope parent) {
+		DefaultAsyncScopes scopes = this.scopes;
+		if (scopes.timed) {
+			this.since = scopes.clock.nanos();
+		}
+		if (scopes.carrier != ContextCarrier.NONE) {
+			Object carried = scopes.carrier.capture();
+			if (carried != null) {
+				extras().carried = carried;
+			}
+		}
+		if (scopes.isClosed()) {
+			decide(Exit.failed(scopes.refusal(this.spec.name)));
+		}
+		else if (scopes.tracked) {
+			scopes.open.add(this);
+		}
+		if (parent != null) {
+			parent.adopt(this);
+		}
+		if (this.spec.timeout != null || parent != null) {
+			startLimit(this.spec.timeout);
+		}
+		run();
+	}
+
+	private void startLimit(@Nullable Duration timeout) {
+		if (nanosLeft() <= 0) {
+			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO, "not even begun")));
+		}
+		else if (timeout != null) {
+			long nanos = ScopeClock.nanos(timeout);
+			if (nanos <= 0) {
+				decide(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, "not even begun")));
+				return;
+			}
+			ScopeExtras extras = extras();
+			extras.deadline = this.scopes.clock.nanos() + nanos;
+			extras.deadlineTimer = this.scopes.clock.scheduleNanos(() -> expire(timeout), nanos);
+		}
+	}
+
+	private void expire(Duration timeout) {
+		String doing = (this.phase == ENTERING) ? "acquiring " + resources() : "running its body";
+		interrupt(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, doing)));
+	}
+
+	private void adopt(RunningScope child) {
+		Entry.Stacked entry = new Entry.Stacked(this, null);
+		entry.value = child;
+		entry.set(CHILD);
+		child.extras().inParent = entry;
+		pushUnlessEnding(entry);
+	}
+
+	/** The value or the scope, whichever the body asked for. */
+	final Object bodyArgument() {
+		return this.spec.ofOneResource ? Resources.Raw.view(resource(), value()) : this;
+	}
+
+	// Context.
+
+	/** What acquisition, body and release see. */
+	final Context context() {
+		ScopeExtras extras = extras();
+		Context context = extras.context;
+		if (context == null) {
+			context = callerContext();
+			if (extras.carried != null) {
+				context = this.scopes.carrier.write(extras.carried, context);
+			}
+			context = context.put(Scope.class, this);
+			extras.context = context;
+		}
+		return context;
+	}
+
+	static @Nullable RunningScope innermost(ContextView context) {
+		Scope scope = context.isEmpty() ? null : context.getOrDefault(Scope.class, null);
+		return (scope != null) ? (RunningScope) scope : OF_THREAD.get();
+	}
+
+	static @Nullable RunningScope ofThread() {
+		return OF_THREAD.get();
+	}
+
+	/** Makes a scope the thread's; to be undone with what this returns. */
+	static @Nullable RunningScope bind(@Nullable RunningScope scope) {
+		RunningScope before = OF_THREAD.get();
+		if (scope != null) {
+			OF_THREAD.set(scope);
+		}
+		else {
+			OF_THREAD.remove();
+		}
+		return before;
+	}
+
+	static Mono<Scope> current() {
+		return Mono.deferContextual((context) -> Mono.justOrEmpty(innermost(context)));
+	}
+
+	static <T> Mono<T> held(AsyncResource<T> resource) {
+		return Mono.deferContextual((context) -> {
+			RunningScope scope = innermost(context);
+			T value = (scope != null) ? scope.find(resource) : null;
+			if (value != null) {
+				return Mono.just(value);
+			}
+			if (scope != null && scope.state() == State.CLOSED) {
+				return Mono
+					.error(new ScopeClosedException(scope.name(), "'" + resource.name() + "' was used after scope '"
+							+ scope.name() + "' had ended and given it back: use it inside the scope only."));
+			}
+			return Mono.error(new NoScopeException(resource.name(),
+					"No scope here holds '" + resource.name() + "': annotate the calling method with @ScopedAsync(\""
+							+ resource.name()
+							+ "\"), or call AsyncScopes.use, and stay in its reactive chain or on its thread."));
+		});
+	}
+
+	/** The innermost entry that holds a resource, here or around. */
+	final @Nullable Entry holder(Object identity) {
+		for (RunningScope scope = this; scope != null; scope = scope.parent()) {
+			Entry found = scope.ownHolder(identity);
+			if (found != null) {
+				return found;
+			}
+		}
+		return null;
+	}
+
+	private @Nullable Entry ownHolder(Object identity) {
+		synchronized (this) {
+			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
+				if (entry.holds(identity)) {
+					return entry;
+				}
+			}
+		}
+		return holds(identity) ? this : null;
+	}
+
+	private Entry.@Nullable Stacked top() {
+		ScopeExtras extras = this.extras;
+		return (extras != null) ? extras.top : null;
+	}
+
+	// What users see.
+
+	@Override
+	public final String name() {
+		return this.spec.name;
+	}
+
+	@Override
+	public final @Nullable RunningScope parent() {
+		ScopeExtras extras = this.extras;
+		Entry.Stacked inParent = (extras != null) ? extras.inParent : null;
+		return (inParent != null) ? inParent.scope : null;
+	}
+
+	@Override
+	public final State state() {
+		return switch (this.phase) {
+			case ENTERING -> State.ENTERING;
+			case RUNNING -> State.RUNNING;
+			case UNWINDING -> State.RELEASING;
+			default -> State.CLOSED;
+		};
+	}
+
+	@Override
+	public final Duration age() {
+		return this.scopes.timed ? Duration.ofNanos(Math.max(0, this.scopes.clock.nanos() - this.since))
+				: Duration.ZERO;
+	}
+
+	@Override
+	public final Optional<Duration> remaining() {
+		long left = nanosLeft();
+		return (left == Long.MAX_VALUE) ? Optional.empty() : Optional.of(Duration.ofNanos(Math.max(0, left)));
+	}
+
+	private long nanosLeft() {
+		long earliest = Long.MAX_VALUE;
+		for (RunningScope scope = this; scope != null; scope = scope.parent()) {
+			ScopeExtras extras = scope.extras;
+			if (extras != null && extras.deadline != Long.MAX_VALUE) {
+				earliest = Math.min(earliest, extras.deadline - scope.scopes.clock.nanos());
+			}
+		}
+		return earliest;
+	}
+
+	@Override
+	public final List<String> resources() {
+		List<String> names = new ArrayList<>();
+		synchronized (this) {
+			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
+				if (entry.isOpen()) {
+					names.add(entry.resource().name());
+				}
+			}
+		}
+		if (isOpen()) {
+			names.add(resource().name());
+		}
+		Collections.reverse(names);
+		return names;
+	}
+
+	final boolean involves(Object identity) {
+		synchronized (this) {
+			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
+				if (entry.isOpen() && entry.resource().identity() == identity) {
+					return true;
+				}
+			}
+		}
+		return isOpen() && resource().identity() == identity;
+	}
+
+	@Override
+	@SuppressWarnings("unchecked")
+	public final <T> @Nullable T find(AsyncResource<T> resource) {
+		Entry holder = holder(resource.identity());
+		return (holder != null) ? (T) Resources.Raw.view(resource, holder.value()) : null;
+	}
+
+	@Override
+	public final <T> Mono<T> enter(AsyncResource<T> resource) {
+		Objects.requireNonNull(resource, "resource");
+		return Mono.create((sink) -> new EnteredEntry<>(this, resource, sink).begin());
+	}
+
+	@Override
+	public final void onExit(Function<? super Exit, ? extends Mono<Void>> callback) {
+		Objects.requireNonNull(callback, "callback");
+		push((exit) -> Resources.unchanged(callback.apply(exit)));
+	}
+
+	@Override
+	public final void push(Function<? super Exit, ? extends Mono<Exit>> handler) {
+		Entry.Stacked entry = new Entry.Stacked(this, new Resources.Handler(handler));
+		entry.value = this;
+		entry.recorded = true;
+		entry.set(ARRIVED);
+		if (!pushUnlessEnding(entry)) {
+			releaseLate(entry, this);
+		}
+	}
+
+	/**
+	 * The push becomes visible before the look at the phase, whose change is before the
+	 * driver's look at the stack.
+	 */
+	final boolean pushUnlessEnding(Entry.Stacked entry) {
+		int state = entry.state;
+		push(entry);
+		if (this.phase < UNWINDING) {
+			return true;
+		}
+		pop(entry);
+		// The driver may have taken it already, then it is as good as pushed in time.
+		return !entry.move(state, GONE);
+	}
+
+	@Override
+	public final Scope child(String name) {
+		OpenScope child = new OpenScope(this.scopes, ScopeSpec.of(name));
+		child.open(this);
+		return child;
+	}
+
+	@Override
+	public final Scope transfer() {
+		OpenScope owner = new OpenScope(this.scopes, ScopeSpec.of(this.spec.name));
+		owner.open(parent());
+		synchronized (this) {
+			if (this.phase >= UNWINDING) {
+				owner.close();
+				throw new ScopeClosedException(name(),
+						"Scope '" + name() + "' is ending: transfer before its body ends.");
+			}
+			if (this.spec.resources.length != 0) {
+				owner.takeOver(this);
+			}
+			List<Entry.Stacked> entries = new ArrayList<>();
+			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
+				entries.add(0, entry);
+			}
+			entries.forEach(owner::takeOver);
+		}
+		return owner;
+	}
+
+	/** Moves what an entry of another scope holds onto the stack of this one. */
+	final void takeOver(Entry from) {
+		Object value = from.value;
+		if (from.move(ARRIVED, GONE)) {
+			Entry.Stacked entry = new Entry.Stacked(this, from.resource);
+			entry.value = value;
+			entry.recorded = from.recorded;
+			entry.set(ARRIVED);
+			push(entry);
+		}
+	}
+
+	@Override
+	public final Mono<Void> close() {
+		Mono<Void> settled = settled();
+		interrupt(isByHand() ? Exit.completed() : Exit.cancelled("closed by hand"));
+		return settled;
+	}
+
+	@Override
+	public final Mono<Void> cancel(String reason) {
+		Mono<Void> settled = settled();
+		interrupt(Exit.cancelled(reason));
+		return settled;
+	}
+
+	/** The same end for everybody who asks. */
+	final Mono<Void> settled() {
+		Sinks.Empty<Void> settled;
+		ScopeExtras extras = extras();
+		synchronized (this) {
+			settled = extras.settled;
+			if (settled == null) {
+				settled = Sinks.empty();
+				extras.settled = settled;
+			}
+		}
+		if (this.phase == SETTLED) {
+			settled.tryEmitEmpty();
+		}
+		return settled.asMono()
+			.then(Mono.defer(() -> (isByHand() && end() instanceof Exit.Failed failed) ? Mono.error(failed.error())
+					: Mono.empty()));
+	}
+
+	final boolean hasListener() {
+		ScopeExtras extras = this.extras;
+		synchronized (this) {
+			return extras != null && extras.settled != null;
+		}
+	}
+
+	// What nobody waits for.
+
+	/**
+	 * Gives back what arrived after its scope stopped waiting, or on top of what was
+	 * asked for.
+	 */
+	final void releaseLate(Entry entry, Object value) {
+		Exit end = this.end;
+		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
+		AsyncResource<?> resource = entry.resource();
+		try {
+			Mono.fromDirect(Resources.Raw.exit(resource, value, exit)).subscribe(new Release(this, null));
+		}
+		catch (Throwable ex) {
+			undelivered(ex);
+		}
+	}
+
+	final void undelivered(Throwable error) {
+		logger.warn("Scope '{}' met an error that no caller is left to hear", this.spec.name, error);
+		this.scopes.recorder.undelivered(this.spec.name, error);
+	}
+
+	final RuntimeException cancelled(Exit.Cancelled exit) {
+		return new ScopeClosedException(name(), "Scope '" + name() + "' was cancelled: " + exit.reason() + ".");
+	}
+
+	@Override
+	public final String toString() {
+		return "scope '" + name() + "' (" + state() + ", " + resources() + ")";
+	}
+
+}
