@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
@@ -39,7 +40,7 @@ final class ScopeFlux<R> extends Flux<R> {
 	public void subscribe(CoreSubscriber<? super R> actual) {
 		Running<R> running = new Running<>(this.scopes, this.spec, this.body, actual);
 		actual.onSubscribe(running);
-		running.start(RunningScope.innermost(actual.currentContext()));
+		running.start(CurrentScope.innermost(actual.currentContext()));
 	}
 
 	private static final class Running<R> extends RunningScope implements CoreSubscriber<R>, Subscription {
@@ -95,7 +96,7 @@ final class ScopeFlux<R> extends Flux<R> {
 				}
 			}
 			catch (Throwable ex) {
-				endedAtOnce(Exit.failed(ex));
+				endedAtOnce(Exit.failed(Exceptions.unwrap(ex)));
 				return;
 			}
 			Flux.<R>from(publisher).subscribe(this);
