@@ -217,7 +217,9 @@ abstract class ScopeMachine extends Entry {
 			entry.set(GONE);
 			Throwable error = (Throwable) entry.value();
 			entry.recordAcquired(ScopeExtras.outcomeOf(error));
-			decide(Exit.failed(error));
+			if (!decide(Exit.failed(error))) {
+				((RunningScope) this).undelivered(error);
+			}
 		}
 		else if (now == ARRIVED) {
 			entry.recordAcquired(Outcome.SUCCESS);
