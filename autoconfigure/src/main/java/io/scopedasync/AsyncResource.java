@@ -8,13 +8,16 @@ import java.util.function.Supplier;
 import reactor.core.publisher.Mono;
 
 /**
- * A recipe: how to acquire a {@code T} and how to release it, Python's {@code __aenter__} and {@code __aexit__}. Immutable,
- * cold and shared: each scope that enters it makes an acquisition of its own.
+ * A recipe: how to acquire a {@code T} and how to release it, Python's {@code __aenter__}
+ * and {@code __aexit__}. Immutable, cold and shared: each scope that enters it makes an
+ * acquisition of its own.
  * <p>
- * A scope runs {@link #acquire()} <em>masked</em>: a cancel or a deadline during the acquisition waits for it and then
- * releases what it brought, so an implementation never has to think about cancellation. A resource whose waiting gives back
- * by itself says so with {@link #cancellable()}. {@link #release} is called exactly once for each value acquired, is never
- * cancelled, and is bounded by the release limit of the {@link AsyncScopes}.
+ * A scope runs {@link #acquire()} <em>masked</em>: a cancel or a deadline during the
+ * acquisition waits for it and then releases what it brought, so an implementation never
+ * has to think about cancellation. A resource whose waiting gives back by itself says so
+ * with {@link #cancellable()}. {@link #release} is called exactly once for each value
+ * acquired, is never cancelled, and is bounded by the release limit of the
+ * {@link AsyncScopes}.
  *
  * @param <T> what the body works with
  */
@@ -22,31 +25,43 @@ public interface AsyncResource<T> {
 
 	/**
 	 * Acquires. Called and subscribed once per scope, inside it.
-	 * @return exactly one value. Empty is an error that names the resource, an error ends the scope with that error, unwrapped
+	 * @return exactly one value. Empty is an error that names the resource, an error ends
+	 * the scope with that error, unwrapped
 	 */
 	Mono<T> acquire();
 
 	/**
-	 * Releases. Called and subscribed once per value acquired, after the body has ended or was cancelled.
+	 * Releases. Called and subscribed once per value acquired, after the body has ended
+	 * or was cancelled.
 	 * @param value what was acquired
 	 * @param exit how the body ended
-	 * @return completes once released. Its error becomes the caller's after a body that completed, and is added to the body's
-	 * error as suppressed after a body that failed
+	 * @return completes once released. Its error becomes the caller's after a body that
+	 * completed, and is added to the body's error as suppressed after a body that failed
 	 */
 	Mono<Void> release(T value, Exit exit);
 
 	/**
-	 * Releases and decides how the scope goes on. Override it, instead of only {@link #release}, to declare an error handled or to
-	 * translate it.
+	 * Releases and decides how the scope goes on. Override it, instead of only
+	 * {@link #release}, to declare an error handled or to translate it.
 	 * @param value what was acquired
 	 * @param exit how the body ended, as left by the resources entered after this one
-	 * @return empty: the scope goes on as it was; an exit: it goes on with that one. After {@link Exit#completed()} the caller sees
-	 * a normal end without the body's value
+	 * @return empty: the scope goes on as it was; an exit: it goes on with that one.
+	 * After {@link Exit#completed()} the caller sees a normal end without the body's
+	 * value
 	 */
-	@SuppressWarnings("unchecked")
 	default Mono<Exit> exit(T value, Exit exit) {
-		// A Mono<Void> has no value to misread: empty is "unchanged".
-		return (Mono<Exit>) (Mono<?>) release(value, exit);
+		return Resources.unchanged(release(value, exit));
+	}
+
+	/**
+	 * Closes by force what {@link #release} could not close within the release limit.
+	 * Subscribed to once, while that release may still be going on; the caller goes on
+	 * when this has ended, or after the limit once more.
+	 * @param value what was acquired
+	 * @return completes once closed; empty unless overridden: there is no such way
+	 */
+	default Mono<Void> abort(T value) {
+		return Mono.empty();
 	}
 
 	/**
@@ -59,8 +74,8 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * Whether a cancel may be passed into an acquisition under way, because nothing has been acquired then or what was is
-	 * given back by itself.
+	 * Whether a cancel may be passed into an acquisition under way, because nothing has
+	 * been acquired then or what was is given back by itself.
 	 * @return false unless the resource knows better: the acquisition is masked
 	 */
 	default boolean cancellable() {
@@ -76,7 +91,8 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * By what {@link #held()} and {@link Nesting} recognise this resource. A wrapper answers with what it wraps.
+	 * By what {@link #held()} and {@link Nesting} recognise this resource. A wrapper
+	 * answers with what it wraps.
 	 * @return this resource unless overridden
 	 */
 	default Object identity() {
@@ -84,12 +100,14 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * What the innermost scope around the subscriber holds of this resource: the variable behind Python's {@code as}.
-	 * Looks into the Reactor context, then at the calling thread (blocking and future bodies).
-	 * @return the value; an error of {@link NoScopeException} outside any scope that holds it
+	 * What the innermost scope around the subscriber holds of this resource: the variable
+	 * behind Python's {@code as}. Looks into the Reactor context, then at the calling
+	 * thread (blocking and future bodies).
+	 * @return the value; an error of {@link NoScopeException} outside any scope that
+	 * holds it
 	 */
 	default Mono<T> held() {
-		return RunningScope.held(this);
+		return CurrentScope.held(this);
 	}
 
 	/**
@@ -97,7 +115,8 @@ public interface AsyncResource<T> {
 	 * @param <T> what is acquired
 	 * @param acquire see {@link #acquire()}
 	 * @param release see {@link #release}
-	 * @return the resource, which should be given a name with {@link #named} unless it is a bean
+	 * @return the resource, which should be given a name with {@link #named} unless it is
+	 * a bean
 	 */
 	static <T> AsyncResource<T> of(Supplier<? extends Mono<T>> acquire,
 			BiFunction<? super T, ? super Exit, ? extends Mono<Void>> release) {
@@ -105,7 +124,8 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * A resource over something that closes itself asynchronously, Python's {@code aclosing}.
+	 * A resource over something that closes itself asynchronously, Python's
+	 * {@code aclosing}.
 	 * @param <T> what is acquired
 	 * @param acquire brings the object
 	 * @param close closes it, whatever the exit
@@ -129,8 +149,8 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * The same resource with the value seen through a function. The function runs after the acquisition; if it fails, what was
-	 * acquired is released.
+	 * The same resource with the value seen through a function. The function runs after
+	 * the acquisition; if it fails, what was acquired is released.
 	 * @param <R> what the body works with
 	 * @param mapper makes the value that the body sees
 	 * @return the mapped resource
@@ -141,14 +161,14 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * A resource that needs this one: acquired after it and released before it. If the second acquisition fails, the first is
-	 * undone with that error as its exit.
+	 * A resource that needs this one: acquired after it and released before it. If the
+	 * second acquisition fails, the first is undone with that error as its exit.
 	 * @param <R> what the body works with
 	 * @param next makes the second resource of the first's value
 	 * @return the composed resource, named as this one
 	 */
 	default <R> AsyncResource<R> flatMap(Function<? super T, ? extends AsyncResource<R>> next) {
-		return new Resources.Composed<>(this, next);
+		return new ComposedResource<>(this, next);
 	}
 
 	/**
@@ -161,7 +181,8 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * The same resource, acquired anew even under a scope that holds it: the inner one shadows the outer one.
+	 * The same resource, acquired anew even under a scope that holds it: the inner one
+	 * shadows the outer one.
 	 * @return a resource that does not join
 	 */
 	default AsyncResource<T> fresh() {
@@ -169,19 +190,20 @@ public interface AsyncResource<T> {
 	}
 
 	/**
-	 * The same resource, whose exit declares errors of these types handled: the caller sees a normal end without a value. Of
-	 * several errors in one ({@code Exceptions.multiple}) only the matching part is removed.
-	 * @param types the types, subtypes included
+	 * The same resource, whose exit declares errors of these types handled: the caller
+	 * sees a normal end without a value. Of several errors in one
+	 * ({@code Exceptions.multiple}) only the matching part is removed.
+	 * @param types the types of {@link Throwable}, subtypes included
 	 * @return the suppressing resource
+	 * @throws IllegalArgumentException if a type is no {@link Throwable}
 	 */
-	@SuppressWarnings("unchecked")
-	default AsyncResource<T> suppressing(Class<? extends Throwable>... types) {
+	default AsyncResource<T> suppressing(Class<?>... types) {
 		return new Resources.Suppressing<>(this, types);
 	}
 
 	/**
-	 * The same resource with Python's rule where body and release both fail: the release's error is the caller's and carries the
-	 * body's as suppressed.
+	 * The same resource with Python's rule where body and release both fail: the
+	 * release's error is the caller's and carries the body's as suppressed.
 	 * @return the resource under Python's rule
 	 */
 	default AsyncResource<T> releaseErrorFirst() {
@@ -196,7 +218,10 @@ public interface AsyncResource<T> {
 		/** Each call acquires: a limiter counts every one of them. */
 		SEPARATE,
 
-		/** The inner scope works with what the outer one holds; only the outer one releases it. */
+		/**
+		 * The inner scope works with what the outer one holds; only the outer one
+		 * releases it.
+		 */
 		JOIN,
 
 		/** Asking again would wait for oneself, and is an error at once: a lock. */

@@ -7,18 +7,22 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 
+import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Opens scopes, knows the open ones, closes them at shutdown: the one bean to inject. {@code use} is Python's
- * {@code async with}, {@code with} its {@code AsyncExitStack}; each has a twin per kind of body.
+ * Opens scopes, knows the open ones, closes them at shutdown: the one bean to inject.
+ * {@code use} is Python's {@code async with}, {@code with} its {@code AsyncExitStack};
+ * each has a twin per kind of body.
  * <p>
- * For every twin: the body's function is called inside the scope, after every acquisition, once per subscription. The caller
- * hears last, after everything is released. A cancel before acquisition ends the wait or waits for the acquisition, and the
- * body never starts; a cancel during the body cancels the body, then releases; a cancel during the release changes nothing.
- * The body's error reaches the caller as it is.
+ * For every twin: the body's function is called inside the scope, after every
+ * acquisition, once per subscription. The caller hears last, after everything is
+ * released. A cancel before acquisition ends the wait or waits for the acquisition, and
+ * the body never starts; a cancel during the body cancels the body, then releases; a
+ * cancel during the release changes nothing. The body's error reaches the caller as it
+ * is.
  */
 public interface AsyncScopes {
 
@@ -39,18 +43,21 @@ public interface AsyncScopes {
 	}
 
 	/**
-	 * Acquires, runs the body, releases; everything when, and as often as, the result is subscribed to.
+	 * Acquires, runs the body, releases; everything when, and as often as, the result is
+	 * subscribed to.
 	 * @param <T> what is acquired
 	 * @param <R> what the body returns
 	 * @param resource the resource
-	 * @param body called with what was acquired; throwing, null and an error are all the body's failure
+	 * @param body called with what was acquired; throwing, null and an error are all the
+	 * body's failure
 	 * @return the body's value after the release
 	 */
 	<T, R> Mono<R> use(AsyncResource<T> resource, Function<? super T, ? extends Mono<? extends R>> body);
 
 	/**
-	 * The same for a body of many values, which pass through while it runs; only the end waits for the release. A subscriber
-	 * that stops early ({@code take}, {@code next}) ends the scope as cancelled and may go on before the release has settled.
+	 * The same for a body of many values, which pass through while it runs; only the end
+	 * waits for the release. A subscriber that stops early ({@code take}, {@code next})
+	 * ends the scope as cancelled and may go on before the release has settled.
 	 * @param <T> what is acquired
 	 * @param <R> what the body emits
 	 * @param resource the resource
@@ -60,8 +67,9 @@ public interface AsyncScopes {
 	<T, R> Flux<R> useMany(AsyncResource<T> resource, Function<? super T, ? extends Publisher<? extends R>> body);
 
 	/**
-	 * The same for a body that returns a future; begins at once. Cancelling the returned future, completing it or letting it
-	 * time out ends the scope and cancels the body's future.
+	 * The same for a body that returns a future; begins at once. Cancelling the returned
+	 * future, completing it or letting it time out ends the scope and cancels the body's
+	 * future.
 	 * @param <T> what is acquired
 	 * @param <R> what the body returns
 	 * @param resource the resource
@@ -72,16 +80,18 @@ public interface AsyncScopes {
 			Function<? super T, ? extends CompletionStage<? extends R>> body);
 
 	/**
-	 * The same for a body that blocks; waits and runs on the calling thread. An interrupt while waiting ends the scope as
-	 * cancelled. A limit that passes interrupts the body.
+	 * The same for a body that blocks; waits and runs on the calling thread. An interrupt
+	 * while waiting ends the scope as cancelled. A limit that passes interrupts the body.
 	 * @param <T> what is acquired
 	 * @param <R> what the body returns
 	 * @param resource the resource
 	 * @param body called with what was acquired
 	 * @return what the body returned, after the release
 	 * @throws Exception what the body threw
-	 * @throws IllegalStateException on a thread that must not block, before anything is acquired
-	 * @throws ScopeClosedException if the thread was interrupted while waiting; its interrupt flag is set again
+	 * @throws IllegalStateException on a thread that must not block, before anything is
+	 * acquired
+	 * @throws ScopeClosedException if the thread was interrupted while waiting; its
+	 * interrupt flag is set again
 	 */
 	<T, R> R useBlocking(AsyncResource<T> resource, BlockingBody<? super T, ? extends R> body) throws Exception;
 
@@ -124,7 +134,8 @@ public interface AsyncScopes {
 			Function<? super Scope, ? extends CompletionStage<? extends R>> body);
 
 	/**
-	 * As {@link #with(ScopeSpec, Function)} for a body that blocks; see {@link #useBlocking}.
+	 * As {@link #with(ScopeSpec, Function)} for a body that blocks; see
+	 * {@link #useBlocking}.
 	 * @param <R> what the body returns
 	 * @param spec name, resources, limit
 	 * @param body called with the scope
@@ -134,7 +145,8 @@ public interface AsyncScopes {
 	<R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception;
 
 	/**
-	 * Opens a scope by hand. Prefer {@link #use} and {@link #with}, which can't forget to close it.
+	 * Opens a scope by hand. Prefer {@link #use} and {@link #with}, which can't forget to
+	 * close it.
 	 * @param name the scope's name
 	 * @return a running scope, to be closed
 	 * @throws ScopeClosedException after {@link #close()}
@@ -155,9 +167,11 @@ public interface AsyncScopes {
 	List<Scope> holders(AsyncResource<?> resource);
 
 	/**
-	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then cancels the rest, which release what they
-	 * hold within the release limit. Eager, and the same end for every caller.
-	 * @return the scopes that had to be cancelled, once they have settled or the limit passed
+	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then
+	 * cancels the rest, which release what they hold within the release limit. Eager, and
+	 * the same end for every caller.
+	 * @return the scopes that had to be cancelled, once they have settled or the limit
+	 * passed
 	 */
 	Mono<List<Scope>> close();
 
@@ -173,10 +187,10 @@ public interface AsyncScopes {
 		/**
 		 * Runs on the caller's thread.
 		 * @param value what was acquired, or the scope
-		 * @return the result
+		 * @return the result; null where the caller wants none
 		 * @throws Exception the body's failure
 		 */
-		R apply(T value) throws Exception;
+		@Nullable R apply(T value) throws Exception;
 
 		/**
 		 * A body that needs no value.
@@ -203,7 +217,8 @@ public interface AsyncScopes {
 		Builder clock(ScopeClock clock);
 
 		/**
-		 * How long a release, or an acquisition that a cancelled scope waits for, may take before the caller goes on.
+		 * How long a release, or an acquisition that a cancelled scope waits for, may
+		 * take before the caller goes on.
 		 * @param limit 10 seconds unless set
 		 * @return this
 		 */
@@ -211,7 +226,7 @@ public interface AsyncScopes {
 
 		/**
 		 * How long open scopes are left alone by {@link AsyncScopes#close()}.
-		 * @param limit 20 seconds unless set
+		 * @param limit 15 seconds unless set
 		 * @return this
 		 */
 		Builder shutdownTimeout(Duration limit);
@@ -231,8 +246,8 @@ public interface AsyncScopes {
 		Builder contextCarrier(ContextCarrier carrier);
 
 		/**
-		 * Whether each scope is known from its first moment and knows its age, as leak detection needs. Otherwise a scope is
-		 * known from the moment it first waits.
+		 * Whether each scope is known from its first moment and knows its age, as leak
+		 * detection needs. Otherwise a scope is known from the moment it first waits.
 		 * @param tracked false unless set
 		 * @return this
 		 */

@@ -4,7 +4,8 @@ import org.jspecify.annotations.Nullable;
 import reactor.util.context.Context;
 
 /**
- * Carries thread locals from the call into acquisition, body and release: the port behind which context propagation lives.
+ * Carries thread locals from the call into acquisition, body and release: the port behind
+ * which context propagation lives.
  */
 public interface ContextCarrier {
 
@@ -16,7 +17,7 @@ public interface ContextCarrier {
 		}
 
 		@Override
-		public AutoCloseable restore(Object captured) {
+		public Restored restore(Object captured) {
 			return () -> {
 			};
 		}
@@ -38,7 +39,7 @@ public interface ContextCarrier {
 	 * @param captured the snapshot
 	 * @return closes to what the thread carried before
 	 */
-	AutoCloseable restore(Object captured);
+	Restored restore(Object captured);
 
 	/**
 	 * Adds a snapshot to a Reactor context.
@@ -47,5 +48,16 @@ public interface ContextCarrier {
 	 * @return the context with it
 	 */
 	Context write(Object captured, Context context);
+
+	/**
+	 * What {@link #restore} changed, until it is closed on the same thread.
+	 */
+	@FunctionalInterface
+	interface Restored extends AutoCloseable {
+
+		@Override
+		void close();
+
+	}
 
 }

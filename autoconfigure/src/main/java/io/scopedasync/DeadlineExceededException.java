@@ -3,7 +3,8 @@ package io.scopedasync;
 import java.time.Duration;
 
 /**
- * A scope ran past its limit. The body was cancelled and everything was released before the caller hears this.
+ * A scope ran past its limit. The body was cancelled and everything was released before
+ * the caller hears this.
  */
 public final class DeadlineExceededException extends ScopedAsyncException {
 

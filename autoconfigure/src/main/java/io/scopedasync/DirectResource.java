@@ -4,8 +4,9 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * A resource that needs no publisher: it has what is asked for now, or keeps the caller as a {@link Waiter} and grants later.
- * Waiting gives back by itself, so a cancel takes effect at once. A limiter is one.
+ * A resource that needs no publisher: it has what is asked for now, or keeps the caller
+ * as a {@link Waiter} and grants later. Waiting gives back by itself, so a cancel takes
+ * effect at once. A limiter is one.
  *
  * @param <T> what is acquired
  */
@@ -34,7 +35,8 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 	/**
 	 * Takes back a wait.
 	 * @param waiter a waiter that {@link #attempt} queued
-	 * @return true if it was still waiting and is now forgotten; false if it has been or is being granted or refused
+	 * @return true if it was still waiting and is now forgotten; false if it has been or
+	 * is being granted or refused
 	 */
 	protected abstract boolean withdraw(Waiter waiter);
 
@@ -55,8 +57,9 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 	}
 
 	/**
-	 * Acquires by hand. A cancel while waiting takes the wait back; a value that meets a cancel is given back. Whatever stands
-	 * between this and its user may still lose it: prefer {@link AsyncScopes#use}.
+	 * Acquires by hand. A cancel while waiting takes the wait back; a value that meets a
+	 * cancel is given back. Whatever stands between this and its user may still lose it:
+	 * prefer {@link AsyncScopes#use}.
 	 */
 	@Override
 	public final Mono<T> acquire() {

@@ -3,8 +3,9 @@ package io.scopedasync;
 import java.time.Duration;
 
 /**
- * A release, or an acquisition that a cancelled scope was waiting for, did not settle within the release limit. The caller
- * goes on; the resource counts as leaked until it settles.
+ * A release, or an acquisition that a cancelled scope was waiting for, did not settle
+ * within the release limit. The caller goes on; the resource counts as leaked until it
+ * settles.
  */
 public final class ReleaseTimeoutException extends ScopedAsyncException {
 

@@ -16,6 +16,15 @@ final class Resources {
 	private Resources() {
 	}
 
+	/**
+	 * A release as an exit that changes nothing: a {@code Mono<Void>} has no value to
+	 * misread.
+	 */
+	@SuppressWarnings("unchecked")
+	static Mono<Exit> unchanged(Mono<Void> release) {
+		return (Mono<Exit>) (Mono<?>) release;
+	}
+
 	static final class Functions<T> implements AsyncResource<T> {
 
 		private final Supplier<? extends Mono<T>> acquire;
@@ -45,37 +54,8 @@ final class Resources {
 
 	}
 
-	/**
-	 * A resource whose scope keeps more than the body sees: a composition has two values to release.
-	 */
-	interface Raw<T> extends AsyncResource<T> {
-
-		/** What the scope keeps until {@link #exitRaw}. */
-		Mono<?> acquireRaw();
-
-		Mono<Exit> exitRaw(Object raw, Exit exit);
-
-		/** What the body sees of it. */
-		Object view(Object raw);
-
-		static Mono<?> acquire(AsyncResource<?> resource) {
-			return (resource instanceof Raw<?> r) ? r.acquireRaw() : resource.acquire();
-		}
-
-		@SuppressWarnings("unchecked")
-		static Mono<Exit> exit(AsyncResource<?> resource, Object raw, Exit exit) {
-			return (resource instanceof Raw<?> r) ? r.exitRaw(raw, exit)
-					: ((AsyncResource<Object>) resource).exit(raw, exit);
-		}
-
-		static Object view(AsyncResource<?> resource, Object raw) {
-			return (resource instanceof Raw<?> r) ? r.view(raw) : raw;
-		}
-
-	}
-
 	/** Passes everything on to the resource it wraps. */
-	private abstract static class Wrapper<T> implements Raw<T> {
+	private abstract static class Wrapper<T> implements RawResource<T> {
 
 		final AsyncResource<T> resource;
 
@@ -100,17 +80,27 @@ final class Resources {
 
 		@Override
 		public Mono<?> acquireRaw() {
-			return Raw.acquire(this.resource);
+			return RawResource.acquire(this.resource);
 		}
 
 		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
-			return Raw.exit(this.resource, raw, exit);
+			return RawResource.exit(this.resource, raw, exit);
+		}
+
+		@Override
+		public Mono<Void> abort(T value) {
+			return abortRaw(value);
+		}
+
+		@Override
+		public Mono<Void> abortRaw(Object raw) {
+			return RawResource.abort(this.resource, raw);
 		}
 
 		@Override
 		public Object view(Object raw) {
-			return Raw.view(this.resource, raw);
+			return RawResource.view(this.resource, raw);
 		}
 
 		@Override
@@ -166,12 +156,17 @@ final class Resources {
 
 	static final class Suppressing<T> extends Wrapper<T> {
 
-		private final Class<? extends Throwable>[] types;
+		private final Class<?>[] types;
 
-		@SafeVarargs
-		Suppressing(AsyncResource<T> resource, Class<? extends Throwable>... types) {
+		Suppressing(AsyncResource<T> resource, Class<?>... types) {
 			super(resource);
 			this.types = types.clone();
+			for (Class<?> type : this.types) {
+				if (!Throwable.class.isAssignableFrom(type)) {
+					throw new IllegalArgumentException("'" + resource.name() + "' can't suppress " + type.getName()
+							+ ": give types of Throwable.");
+				}
+			}
 		}
 
 		@Override
@@ -187,12 +182,15 @@ final class Resources {
 			if (!Exceptions.isMultiple(error)) {
 				return matches(error) ? Exit.completed() : exit;
 			}
-			Throwable[] rest = Exceptions.unwrapMultiple(error).stream().filter((e) -> !matches(e)).toArray(Throwable[]::new);
+			Throwable[] rest = Exceptions.unwrapMultiple(error)
+				.stream()
+				.filter((e) -> !matches(e))
+				.toArray(Throwable[]::new);
 			return (rest.length == 0) ? Exit.completed() : Exit.failed(Exceptions.multiple(rest));
 		}
 
 		private boolean matches(Throwable error) {
-			for (Class<? extends Throwable> type : this.types) {
+			for (Class<?> type : this.types) {
 				if (type.isInstance(error)) {
 					return true;
 				}
@@ -214,86 +212,34 @@ final class Resources {
 				return super.exitRaw(raw, exit);
 			}
 			return Mono.defer(() -> super.exitRaw(raw, exit)).onErrorResume((error) -> {
-				RunningScope.suppress(error, failed.error());
+				ScopeExtras.suppress(error, failed.error());
 				return Mono.just(Exit.failed(error));
 			});
 		}
 
 	}
 
-	/** Both values of a composition; the body sees only the second. */
-	private record Pair(Object first, AsyncResource<?> resource, Object second) {
-	}
+	/** An exit handler that stands on a stack without an acquisition. */
+	record Handler(Function<? super Exit, ? extends Mono<Exit>> handler) implements AsyncResource<Object> {
 
-	/**
-	 * Acquired under the mask of the scope, so plain operators are safe here: no cancel reaches them.
-	 */
-	static final class Composed<T, R> implements Raw<R> {
-
-		private final AsyncResource<T> resource;
-
-		private final Function<? super T, ? extends AsyncResource<R>> next;
-
-		Composed(AsyncResource<T> resource, Function<? super T, ? extends AsyncResource<R>> next) {
-			this.resource = resource;
-			this.next = Objects.requireNonNull(next, "next");
+		@Override
+		public Mono<Object> acquire() {
+			return Mono.empty();
 		}
 
 		@Override
-		public Mono<?> acquireRaw() {
-			return Raw.acquire(this.resource)
-				.flatMap((first) -> Mono.defer(() -> second(first)).onErrorResume((error) -> undo(first, error)));
-		}
-
-		@SuppressWarnings("unchecked")
-		private Mono<Pair> second(Object first) {
-			AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) Raw.view(this.resource, first)),
-					"the function given to flatMap returned null");
-			return Raw.acquire(second)
-				.map((raw) -> new Pair(first, second, raw))
-				.switchIfEmpty(Mono.error(() -> RunningScope.emptyAcquisition(second.name())));
-		}
-
-		private Mono<Pair> undo(Object first, Throwable error) {
-			return Mono.defer(() -> Raw.exit(this.resource, first, Exit.failed(error))).onErrorResume((suppressed) -> {
-				RunningScope.suppress(error, suppressed);
-				return Mono.empty();
-			}).then(Mono.error(error));
+		public Mono<Void> release(Object value, Exit exit) {
+			return exit(value, exit).then();
 		}
 
 		@Override
-		public Mono<Exit> exitRaw(Object raw, Exit exit) {
-			Pair pair = (Pair) raw;
-			return Mono.defer(() -> Raw.exit(pair.resource(), pair.second(), exit))
-				.defaultIfEmpty(exit)
-				.onErrorResume((error) -> Mono.just(RunningScope.afterReleaseError(exit, error)))
-				.flatMap((then) -> Mono.defer(() -> Raw.exit(this.resource, pair.first(), then)).defaultIfEmpty(then));
-		}
-
-		@Override
-		public Object view(Object raw) {
-			Pair pair = (Pair) raw;
-			return Raw.view(pair.resource(), pair.second());
-		}
-
-		@Override
-		public Mono<R> acquire() {
-			return Mono.error(() -> byHand());
-		}
-
-		@Override
-		public Mono<Void> release(R value, Exit exit) {
-			return Mono.error(() -> byHand());
-		}
-
-		private RuntimeException byHand() {
-			return new UnsupportedOperationException("'" + name()
-					+ "' is composed of two resources and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
+		public Mono<Exit> exit(Object value, Exit exit) {
+			return this.handler.apply(exit);
 		}
 
 		@Override
 		public String name() {
-			return this.resource.name();
+			return "exit handler";
 		}
 
 	}

@@ -9,17 +9,19 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * One running acquire, body, release: an exit stack that knows its parent, its deadline and what it holds. Safe to use from
- * any thread. Opened by {@link AsyncScopes} and found again by {@link #current()}.
+ * One running acquire, body, release: an exit stack that knows its parent, its deadline
+ * and what it holds. Safe to use from any thread. Opened by {@link AsyncScopes} and found
+ * again by {@link #current()}.
  */
 public interface Scope {
 
 	/**
-	 * The innermost scope around the subscriber: of the Reactor context, else of the calling thread.
+	 * The innermost scope around the subscriber: of the Reactor context, else of the
+	 * calling thread.
 	 * @return the scope, or empty outside any
 	 */
 	static Mono<Scope> current() {
-		return RunningScope.current();
+		return CurrentScope.current();
 	}
 
 	/**
@@ -41,8 +43,8 @@ public interface Scope {
 	State state();
 
 	/**
-	 * How long the scope has been open, on the clock of its {@link AsyncScopes}. Zero where neither a recorder nor leak
-	 * detection asks for the time.
+	 * How long the scope has been open, on the clock of its {@link AsyncScopes}. Zero
+	 * where neither a recorder nor leak detection asks for the time.
 	 * @return the age
 	 */
 	Duration age();
@@ -60,12 +62,15 @@ public interface Scope {
 	List<String> resources();
 
 	/**
-	 * Acquires a resource into this scope, which releases it at its end: Python's {@code AsyncExitStack.enter_async_context}.
-	 * Each subscription acquires once. A cancel while acquiring lets the acquisition finish and releases what it brought,
-	 * unless the resource is {@linkplain AsyncResource#cancellable() cancellable}; a cancel afterwards changes nothing.
+	 * Acquires a resource into this scope, which releases it at its end: Python's
+	 * {@code AsyncExitStack.enter_async_context}. Each subscription acquires once. A
+	 * cancel while acquiring lets the acquisition finish and releases what it brought,
+	 * unless the resource is {@linkplain AsyncResource#cancellable() cancellable}; a
+	 * cancel afterwards changes nothing.
 	 * @param <T> what is acquired
 	 * @param resource the resource
-	 * @return the value once acquired, or the acquisition's error; {@link ScopeClosedException} if the scope is ending
+	 * @return the value once acquired, or the acquisition's error;
+	 * {@link ScopeClosedException} if the scope is ending
 	 */
 	<T> Mono<T> enter(AsyncResource<T> resource);
 
@@ -78,14 +83,16 @@ public interface Scope {
 	<T> @Nullable T find(AsyncResource<T> resource);
 
 	/**
-	 * Pushes a callback that runs when the scope ends, in the order of the exit stack. It can't suppress. On a scope that has
-	 * ended it runs at once, with the exit the scope had.
+	 * Pushes a callback that runs when the scope ends, in the order of the exit stack. It
+	 * can't suppress. On a scope that has ended it runs at once, with the exit the scope
+	 * had.
 	 * @param callback the callback; null from it is an error
 	 */
 	void onExit(Function<? super Exit, ? extends Mono<Void>> callback);
 
 	/**
-	 * Pushes an exit handler that may replace the exit, as {@link AsyncResource#exit} may.
+	 * Pushes an exit handler that may replace the exit, as {@link AsyncResource#exit}
+	 * may.
 	 * @param handler empty from it leaves the exit as it was
 	 */
 	void push(Function<? super Exit, ? extends Mono<Exit>> handler);
@@ -98,22 +105,25 @@ public interface Scope {
 	Scope child(String name);
 
 	/**
-	 * Moves everything this scope holds into a new scope opened by hand, Python's {@code pop_all}: the end of this one then
-	 * releases nothing, and the new owner everything.
+	 * Moves everything this scope holds into a new scope opened by hand, Python's
+	 * {@code pop_all}: the end of this one then releases nothing, and the new owner
+	 * everything.
 	 * @return the new owner, to be closed
 	 */
 	Scope transfer();
 
 	/**
-	 * Ends the scope normally, if it is open, and releases what it holds. Eager: happens whether or not the result is
-	 * subscribed to. On a scope with a body it cancels the body.
-	 * @return completes once everything is released, with the error of a release that failed; the same end for every caller
+	 * Ends the scope normally, if it is open, and releases what it holds. Eager: happens
+	 * whether or not the result is subscribed to. On a scope with a body it cancels the
+	 * body.
+	 * @return completes once everything is released, with the error of a release that
+	 * failed; the same end for every caller
 	 */
 	Mono<Void> close();
 
 	/**
-	 * Ends the scope as cancelled, if it is open. Eager, as {@link #close()}. Who waits for the body's result gets a
-	 * {@link ScopeClosedException} with the reason.
+	 * Ends the scope as cancelled, if it is open. Eager, as {@link #close()}. Who waits
+	 * for the body's result gets a {@link ScopeClosedException} with the reason.
 	 * @param reason why, told to each release; the first reason stays
 	 * @return completes once everything is released
 	 */

@@ -8,7 +8,8 @@ import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 
 /**
- * The one clock of every limit, grace period and timer, so that virtual time drives all of them.
+ * The one clock of every limit, grace period and timer, so that virtual time drives all
+ * of them.
  */
 public final class ScopeClock {
 
@@ -32,7 +33,8 @@ public final class ScopeClock {
 	}
 
 	/**
-	 * The time of a scheduler and timers on it, for instance of a {@code VirtualTimeScheduler}.
+	 * The time of a scheduler and timers on it, for instance of a
+	 * {@code VirtualTimeScheduler}.
 	 * @param scheduler the scheduler
 	 * @return its clock
 	 */

@@ -1,7 +1,8 @@
 package io.scopedasync;
 
 /**
- * A scope, or the application's scopes as a whole, can't be used any more: it was closed, or ended by somebody else.
+ * A scope, or the application's scopes as a whole, can't be used any more: it was closed,
+ * or ended by somebody else.
  */
 public final class ScopeClosedException extends ScopedAsyncException {
 

@@ -1,8 +1,9 @@
 package io.scopedasync;
 
 /**
- * What scopes tell the outside about themselves: the port behind which metrics live. Called on hot paths, on any thread,
- * outside locks; must neither block nor throw. Times are nanoseconds of the scopes' clock.
+ * What scopes tell the outside about themselves: the port behind which metrics live.
+ * Called on hot paths, on any thread, outside locks; must neither block nor throw. Times
+ * are nanoseconds of the scopes' clock.
  */
 public interface ScopeRecorder {
 
@@ -22,7 +23,8 @@ public interface ScopeRecorder {
 	/**
 	 * A release ended.
 	 * @param resource the resource's name
-	 * @param outcome {@link Outcome#SUCCESS}, {@link Outcome#ERROR} or, past the release limit, {@link Outcome#TIMEOUT}
+	 * @param outcome {@link Outcome#SUCCESS}, {@link Outcome#ERROR} or, past the release
+	 * limit, {@link Outcome#TIMEOUT}
 	 * @param nanos how long it took
 	 */
 	default void released(String resource, Outcome outcome, long nanos) {
@@ -38,7 +40,8 @@ public interface ScopeRecorder {
 	}
 
 	/**
-	 * An error came up that no caller is left to hear: of a release or an acquisition after a cancel. It is logged as well.
+	 * An error came up that no caller is left to hear: of a release or an acquisition
+	 * after a cancel. It is logged as well.
 	 * @param scope the scope's name
 	 * @param error the error
 	 */

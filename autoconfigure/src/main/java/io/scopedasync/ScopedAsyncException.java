@@ -3,7 +3,8 @@ package io.scopedasync;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Base of the errors that scopes raise themselves. Errors of bodies and resources pass unchanged and are never wrapped in one.
+ * Base of the errors that scopes raise themselves. Errors of bodies and resources pass
+ * unchanged and are never wrapped in one.
  */
 public abstract class ScopedAsyncException extends RuntimeException {
 
@@ -12,8 +13,8 @@ public abstract class ScopedAsyncException extends RuntimeException {
 	private final String resource;
 
 	/**
-	 * Creates the error without a stack trace: it is raised on whichever thread found out, which says nothing about the
-	 * caller.
+	 * Creates the error without a stack trace: it is raised on whichever thread found
+	 * out, which says nothing about the caller.
 	 * @param resource name of the resource or scope
 	 * @param message says which number was exceeded and what to do next
 	 */

@@ -1,10 +1,12 @@
 package io.scopedasync;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
 
 /**
- * Runs waiters one after the other on the thread that granted them. A body that completes at once releases, which grants
- * the next waiter, whose body completes at once: run where they are granted, 100,000 of them would be one stack.
+ * Runs waiters one after the other on the thread that granted them. A body that completes
+ * at once releases, which grants the next waiter, whose body completes at once: run where
+ * they are granted, 100,000 of them would be one stack.
  */
 final class Trampoline {
 
@@ -26,8 +28,8 @@ final class Trampoline {
 			return;
 		}
 		trampoline.running = true;
+		trampoline.add(waiter);
 		try {
-			waiter.resume();
 			trampoline.drain();
 		}
 		finally {
@@ -35,7 +37,10 @@ final class Trampoline {
 		}
 	}
 
-	/** For a thread about to park inside a waiter's body: those behind it must not wait for its return. */
+	/**
+	 * For a thread about to park inside a waiter's body: those behind it must not wait
+	 * for its return.
+	 */
 	static void drainBeforeParking() {
 		Trampoline trampoline = OF_THREAD.get();
 		if (trampoline.running) {
@@ -44,8 +49,19 @@ final class Trampoline {
 	}
 
 	private void drain() {
+		Throwable thrown = null;
 		for (Waiter waiter = poll(); waiter != null; waiter = poll()) {
-			waiter.resume();
+			try {
+				waiter.resume();
+			}
+			catch (Throwable ex) {
+				// A caller's own code threw where it must not: those behind it are not to
+				// blame.
+				thrown = ex;
+			}
+		}
+		if (thrown != null) {
+			throw Exceptions.propagate(thrown);
 		}
 	}
 

@@ -3,8 +3,9 @@ package io.scopedasync;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Waiters in order of arrival. Adding, taking the first and removing any one are O(1) and allocate nothing. Not safe for
- * concurrent use: its owner guards it with a lock, and grants outside that lock.
+ * Waiters in order of arrival. Adding, taking the first and removing any one are O(1) and
+ * allocate nothing. Not safe for concurrent use: its owner guards it with a lock, and
+ * grants outside that lock.
  */
 public final class WaitQueue {
 
@@ -17,10 +18,12 @@ public final class WaitQueue {
 	/**
 	 * Appends a waiter.
 	 * @param waiter not in any queue
+	 * @param units how much it waits for
 	 * @param now nanoseconds of the owner's clock
 	 */
-	public void add(Waiter waiter, long now) {
+	public void add(Waiter waiter, int units, long now) {
 		waiter.queued = true;
+		waiter.units = units;
 		waiter.since = now;
 		Waiter last = this.tail;
 		waiter.previous = last;
@@ -45,7 +48,8 @@ public final class WaitQueue {
 	/**
 	 * Takes a waiter out, wherever it stands.
 	 * @param waiter the waiter
-	 * @return whether it was here; false means that somebody else took it out and answers it
+	 * @return whether it was here; false means that somebody else took it out and answers
+	 * it
 	 */
 	public boolean remove(Waiter waiter) {
 		if (!waiter.queued) {

@@ -3,8 +3,9 @@ package io.scopedasync;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A caller that waits for a {@link DirectResource}: a node that the resource may link into a {@link WaitQueue}, and to which
- * it hands what it grants. The scope itself is the node, so waiting allocates nothing.
+ * A caller that waits for a {@link DirectResource}: a node that the resource may link
+ * into a {@link WaitQueue}, and to which it hands what it grants. The scope itself is the
+ * node, so waiting allocates nothing.
  */
 public abstract class Waiter {
 
@@ -13,6 +14,9 @@ public abstract class Waiter {
 	@Nullable Waiter previous;
 
 	boolean queued;
+
+	/** How much it waits for; set by the queue. */
+	int units;
 
 	/** When the acquisition began: set by the queue and by scopes that measure. */
 	long since;
@@ -29,8 +33,17 @@ public abstract class Waiter {
 	}
 
 	/**
-	 * Hands over what was waited for. Called once, by whoever took this waiter out of its queue, outside locks. Runs the
-	 * waiter's next steps on this thread, but never inside those of another waiter: the stack stays flat.
+	 * How much it waits for.
+	 * @return what {@link WaitQueue#add} was given
+	 */
+	public final int units() {
+		return this.units;
+	}
+
+	/**
+	 * Hands over what was waited for. Called once, by whoever took this waiter out of its
+	 * queue, outside locks. Runs the waiter's next steps on this thread, but never inside
+	 * those of another waiter: the stack stays flat.
 	 * @param value what was acquired
 	 */
 	public final void grant(Object value) {

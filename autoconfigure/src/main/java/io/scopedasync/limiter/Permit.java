@@ -3,8 +3,9 @@ package io.scopedasync.limiter;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Room that a {@link Limiter} granted. One that a scope holds is given back by the scope and can't be closed by hand; one from
- * {@link Limiter#tryAcquire()} must be closed, once.
+ * Room that a {@link Limiter} granted. One that a scope holds is given back by the scope
+ * and can't be closed by hand; one from {@link Limiter#tryAcquire()} must be closed,
+ * once.
  */
 public final class Permit implements AutoCloseable {
 
@@ -41,7 +42,8 @@ public final class Permit implements AutoCloseable {
 
 	/**
 	 * Gives it back. Never blocks; may run waiting bodies on this thread.
-	 * @throws IllegalStateException if it was given back before, or belongs to a scope; the limiter's count is unchanged
+	 * @throws IllegalStateException if it was given back before, or belongs to a scope;
+	 * the limiter's count is unchanged
 	 */
 	@Override
 	public void close() {

@@ -1,0 +1,173 @@
+package io.scopedasync;
+
+import java.util.concurrent.locks.LockSupport;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.scheduler.Schedulers;
+import reactor.util.context.Context;
+
+import io.scopedasync.AsyncScopes.BlockingBody;
+
+/**
+ * The front of a body that blocks: waits, runs and hears on the calling thread.
+ */
+final class BlockingScope<R> extends RunningScope {
+
+	private final BlockingBody<Object, ? extends R> body;
+
+	private final Thread thread = Thread.currentThread();
+
+	private volatile boolean bodyMayRun;
+
+	private volatile boolean over;
+
+	/** Whether an interrupt would reach the body; guarded by {@link #bodyLock}. */
+	private boolean inBody;
+
+	private boolean interruptedByLimit;
+
+	private final Object bodyLock = new Object();
+
+	private @Nullable R result;
+
+	@SuppressWarnings("unchecked")
+	private BlockingScope(DefaultAsyncScopes scopes, ScopeSpec spec, BlockingBody<?, ? extends R> body) {
+		super(scopes, spec);
+		this.body = (BlockingBody<Object, ? extends R>) body;
+	}
+
+	static <R> R run(DefaultAsyncScopes scopes, ScopeSpec spec, BlockingBody<?, ? extends R> body) throws Exception {
+		if (Schedulers.isInNonBlockingThread()) {
+			throw new IllegalStateException(
+					"Scope '" + spec.name + "' would block thread '" + Thread.currentThread().getName()
+							+ "', which must not block: nothing was acquired. Return a Mono, Flux or "
+							+ "CompletableFuture, or call it on Schedulers.boundedElastic() or a virtual thread.");
+		}
+		return new BlockingScope<R>(scopes, spec, body).call();
+	}
+
+	private R call() throws Exception {
+		RunningScope parent = CurrentScope.ofThread();
+		boolean interrupted = false;
+		start(parent);
+		interrupted |= await(false);
+		Throwable thrown = null;
+		if (this.bodyMayRun) {
+			thrown = runBody(parent);
+			interrupted |= Thread.interrupted() && !clearLimitInterrupt();
+			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
+					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
+			if (decide(exit)) {
+				drive();
+			}
+			interrupted |= await(true);
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		return outcome(thrown);
+	}
+
+	private @Nullable Throwable runBody(@Nullable RunningScope parent) {
+		synchronized (this.bodyLock) {
+			this.inBody = this.end == null;
+			if (!this.inBody) {
+				return null;
+			}
+		}
+		CurrentScope.bind(this);
+		try {
+			this.result = this.body.apply(bodyArgument());
+			return null;
+		}
+		catch (Throwable ex) {
+			return ex;
+		}
+		finally {
+			CurrentScope.bind(parent);
+			synchronized (this.bodyLock) {
+				this.inBody = false;
+			}
+		}
+	}
+
+	private boolean clearLimitInterrupt() {
+		synchronized (this.bodyLock) {
+			return this.interruptedByLimit;
+		}
+	}
+
+	/**
+	 * Parks until the body may run, or until the scope has settled; tells whether the
+	 * thread was interrupted meanwhile.
+	 */
+	private boolean await(boolean settled) {
+		boolean interrupted = false;
+		while (!this.over && (settled || !this.bodyMayRun)) {
+			// Those granted on this thread must not wait for it to wake up.
+			Trampoline.drainBeforeParking();
+			if (this.over || (!settled && this.bodyMayRun)) {
+				break;
+			}
+			LockSupport.park(this);
+			if (Thread.interrupted()) {
+				interrupted = true;
+				if (!settled) {
+					interrupt(Exit.cancelled("its thread was interrupted"));
+				}
+			}
+		}
+		return interrupted;
+	}
+
+	@SuppressWarnings("NullAway") // null is what the body returned
+	private R outcome(@Nullable Throwable thrown) throws Exception {
+		Exit end = end();
+		if (end instanceof Exit.Failed failed) {
+			BlockingScope.<RuntimeException>sneakyThrow(failed.error());
+		}
+		if (end instanceof Exit.Cancelled cancelled) {
+			BlockingScope.<RuntimeException>sneakyThrow((thrown != null) ? thrown : cancelled(cancelled));
+		}
+		return this.result;
+	}
+
+	@SuppressWarnings("unchecked")
+	private static <E extends Throwable> void sneakyThrow(Throwable error) throws E {
+		throw (E) error;
+	}
+
+	@Override
+	Context callerContext() {
+		return Context.empty();
+	}
+
+	@Override
+	void startBody() {
+		this.bodyMayRun = true;
+		LockSupport.unpark(this.thread);
+	}
+
+	@Override
+	void cancelBody() {
+		synchronized (this.bodyLock) {
+			if (this.inBody) {
+				this.interruptedByLimit = true;
+				this.thread.interrupt();
+			}
+		}
+	}
+
+	@Override
+	void forgetResult() {
+		this.result = null;
+	}
+
+	@Override
+	boolean deliver(Exit end) {
+		this.over = true;
+		LockSupport.unpark(this.thread);
+		return true;
+	}
+
+}

@@ -1,0 +1,238 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+
+/**
+ * The door: picks the front for a body. What a scope does is {@link ScopeMachine}.
+ */
+final class DefaultAsyncScopes implements AsyncScopes {
+
+	static final ScopeSpec EMPTY = ScopeSpec.of("scope");
+
+	/**
+	 * How often a shutdown looks whether the last scope has gone: no scope pays for
+	 * telling it.
+	 */
+	private static final Duration SHUTDOWN_LOOK = Duration.ofMillis(20);
+
+	final ScopeClock clock;
+
+	final Duration releaseTimeout;
+
+	final ScopeRecorder recorder;
+
+	final ContextCarrier carrier;
+
+	/** Whether each scope is known from its first moment on. */
+	final boolean tracked;
+
+	/** Whether anybody asks for the time. */
+	final boolean timed;
+
+	final OpenScopes open = new OpenScopes();
+
+	private final Duration shutdownTimeout;
+
+	private final AtomicBoolean closing = new AtomicBoolean();
+
+	private final Sinks.One<List<Scope>> closed = Sinks.one();
+
+	private DefaultAsyncScopes(Builder builder) {
+		this.clock = builder.clock;
+		this.releaseTimeout = builder.releaseTimeout;
+		this.shutdownTimeout = builder.shutdownTimeout;
+		this.recorder = builder.recorder;
+		this.carrier = builder.carrier;
+		this.tracked = builder.tracked;
+		this.timed = builder.tracked || builder.recorder != ScopeRecorder.NOOP;
+	}
+
+	private static ScopeSpec spec(AsyncResource<?> resource) {
+		return (resource instanceof DirectResource<?> direct) ? direct.spec : ScopeSpec.ofOne(resource);
+	}
+
+	@Override
+	public <T, R> Mono<R> use(AsyncResource<T> resource, Function<? super T, ? extends Mono<? extends R>> body) {
+		return ScopeMono.create(this, spec(resource), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <T, R> Flux<R> useMany(AsyncResource<T> resource,
+			Function<? super T, ? extends Publisher<? extends R>> body) {
+		return ScopeFlux.create(this, spec(resource), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <T, R> CompletableFuture<R> useFuture(AsyncResource<T> resource,
+			Function<? super T, ? extends CompletionStage<? extends R>> body) {
+		return ScopeFuture.start(this, spec(resource), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <T, R> R useBlocking(AsyncResource<T> resource, BlockingBody<? super T, ? extends R> body) throws Exception {
+		return BlockingScope.run(this, spec(resource), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <R> Mono<R> with(ScopeSpec spec, Function<? super Scope, ? extends Mono<? extends R>> body) {
+		return ScopeMono.create(this, Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <R> Flux<R> withMany(ScopeSpec spec, Function<? super Scope, ? extends Publisher<? extends R>> body) {
+		return ScopeFlux.create(this, Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <R> CompletableFuture<R> withFuture(ScopeSpec spec,
+			Function<? super Scope, ? extends CompletionStage<? extends R>> body) {
+		return ScopeFuture.start(this, Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception {
+		return BlockingScope.run(this, Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public Scope open(String name) {
+		OpenScope scope = new OpenScope(this, ScopeSpec.of(name));
+		scope.open(CurrentScope.ofThread());
+		return scope;
+	}
+
+	@Override
+	public List<Scope> openScopes() {
+		return openScopes((scope) -> true);
+	}
+
+	@Override
+	public List<Scope> holders(AsyncResource<?> resource) {
+		Object identity = resource.identity();
+		return openScopes((scope) -> scope.involves(identity));
+	}
+
+	private List<Scope> openScopes(java.util.function.Predicate<RunningScope> filter) {
+		return this.open.snapshot()
+			.stream()
+			.filter(filter)
+			.sorted(Comparator.comparingLong((scope) -> scope.since))
+			.map(Scope.class::cast)
+			.toList();
+	}
+
+	// Shutdown.
+
+	boolean isClosed() {
+		return this.closing.get();
+	}
+
+	RuntimeException refusal(String scope) {
+		return new ScopeClosedException(scope,
+				"Scope '" + scope + "' was refused: the application is shutting down and opens no new scopes.");
+	}
+
+	@Override
+	public Mono<List<Scope>> close() {
+		if (this.closing.compareAndSet(false, true)) {
+			look(this.clock.nanos() + ScopeClock.nanos(this.shutdownTimeout), null);
+		}
+		return this.closed.asMono();
+	}
+
+	private void look(long deadline, @Nullable List<Scope> cancelled) {
+		long left = deadline - this.clock.nanos();
+		if (this.open.isEmpty() || (left <= 0 && cancelled != null)) {
+			this.closed.tryEmitValue((cancelled != null) ? cancelled : List.of());
+			return;
+		}
+		if (left <= 0) {
+			List<Scope> rest = openScopes();
+			for (Scope scope : rest) {
+				((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
+			}
+			// Its releases are bounded, one after the other; this bounds them all.
+			look(this.clock.nanos() + ScopeClock.nanos(this.releaseTimeout), rest);
+			return;
+		}
+		this.clock.scheduleNanos(() -> look(deadline, cancelled), Math.min(left, SHUTDOWN_LOOK.toNanos()));
+	}
+
+	static final class Builder implements AsyncScopes.Builder {
+
+		private ScopeClock clock = ScopeClock.system();
+
+		private Duration releaseTimeout = Duration.ofSeconds(10);
+
+		private Duration shutdownTimeout = Duration.ofSeconds(15);
+
+		private ScopeRecorder recorder = ScopeRecorder.NOOP;
+
+		private ContextCarrier carrier = ContextCarrier.NONE;
+
+		private boolean tracked;
+
+		@Override
+		public Builder clock(ScopeClock clock) {
+			this.clock = Objects.requireNonNull(clock, "clock");
+			return this;
+		}
+
+		@Override
+		public Builder releaseTimeout(Duration limit) {
+			this.releaseTimeout = notNegative("releaseTimeout", limit);
+			return this;
+		}
+
+		@Override
+		public Builder shutdownTimeout(Duration limit) {
+			this.shutdownTimeout = notNegative("shutdownTimeout", limit);
+			return this;
+		}
+
+		@Override
+		public Builder recorder(ScopeRecorder recorder) {
+			this.recorder = Objects.requireNonNull(recorder, "recorder");
+			return this;
+		}
+
+		@Override
+		public Builder contextCarrier(ContextCarrier carrier) {
+			this.carrier = Objects.requireNonNull(carrier, "carrier");
+			return this;
+		}
+
+		@Override
+		public Builder tracked(boolean tracked) {
+			this.tracked = tracked;
+			return this;
+		}
+
+		@Override
+		public AsyncScopes build() {
+			return new DefaultAsyncScopes(this);
+		}
+
+		private static Duration notNegative(String name, Duration limit) {
+			if (limit.isNegative()) {
+				throw new IllegalArgumentException(name + " is " + limit + ": give a duration of zero or more.");
+			}
+			return limit;
+		}
+
+	}
+
+}

@@ -1,0 +1,123 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
+import reactor.core.publisher.Sinks;
+import reactor.util.context.Context;
+
+import io.scopedasync.ScopeRecorder.Outcome;
+
+/**
+ * What only some scopes need, kept out of the many that do not: a context that was asked
+ * for, timers, more than one resource.
+ */
+final class ScopeExtras {
+
+	static final Exit BY_SUBSCRIBER = Exit.cancelled("by its subscriber");
+
+	volatile @Nullable Context context;
+
+	/** What the {@link ContextCarrier} captured at the call. */
+	@Nullable Object carried;
+
+	/** The scope's own deadline on its clock. */
+	long deadline = Long.MAX_VALUE;
+
+	@Nullable Disposable deadlineTimer;
+
+	/** Entries above the scope's own. */
+	final EntryStack stack = new EntryStack();
+
+	/** Bounds the step of the unwinding under way. */
+	private @Nullable Disposable limitTimer;
+
+	/** The entry that was not done in time. */
+	private volatile @Nullable Entry overdue;
+
+	/** The resource being entered, from the second on. */
+	@Nullable StackedEntry entering;
+
+	/** What stands for this scope in its parent. */
+	@Nullable StackedEntry inParent;
+
+	long releaseBegan;
+
+	/** The cancel that a shield keeps from its body. */
+	volatile @Nullable Exit heldBack;
+
+	/** Who waits for the end beside the caller; guarded by the scope. */
+	Sinks.@Nullable Empty<Void> settled;
+
+	/** For the driver. */
+	boolean isOverdue(Entry entry, ScopeMachine scope) {
+		if (this.overdue == entry) {
+			return true;
+		}
+		if (this.limitTimer == null) {
+			this.limitTimer = scope.scopes.clock.schedule(() -> {
+				this.overdue = entry;
+				scope.drive();
+			}, scope.scopes.releaseTimeout);
+		}
+		return false;
+	}
+
+	/** For the driver: the step is done. */
+	void disarm() {
+		if (this.limitTimer != null) {
+			this.limitTimer.dispose();
+			this.limitTimer = null;
+			this.overdue = null;
+		}
+	}
+
+	Entry entering() {
+		Entry entering = this.entering;
+		if (entering == null) {
+			throw new IllegalStateException("nothing is being entered");
+		}
+		return entering;
+	}
+
+	void settle(ScopeMachine scope) {
+		if (this.deadlineTimer != null) {
+			this.deadlineTimer.dispose();
+		}
+		disarm();
+		Sinks.Empty<Void> settled;
+		synchronized (scope) {
+			settled = this.settled;
+		}
+		if (settled != null) {
+			settled.tryEmitEmpty();
+		}
+	}
+
+	/** Java's rule: the first error stays, a release's is attached to it. */
+	static Exit afterReleaseError(Exit exit, Throwable error) {
+		if (exit instanceof Exit.Failed failed) {
+			suppress(failed.error(), error);
+			return exit;
+		}
+		return (exit instanceof Exit.Cancelled) ? exit : Exit.failed(error);
+	}
+
+	static void suppress(Throwable error, Throwable suppressed) {
+		if (error != suppressed) {
+			error.addSuppressed(suppressed);
+		}
+	}
+
+	static RuntimeException emptyAcquisition(String resource) {
+		return new IllegalStateException("The acquisition of '" + resource
+				+ "' ended without a value: acquire() must bring exactly one. For something optional acquire an Optional.");
+	}
+
+	static Outcome outcomeOf(Throwable error) {
+		if (error instanceof AcquireRejectedException) {
+			return Outcome.REJECTED;
+		}
+		return (error instanceof AcquireTimeoutException) ? Outcome.TIMEOUT : Outcome.ERROR;
+	}
+
+}

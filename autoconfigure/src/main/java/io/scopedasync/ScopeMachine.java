@@ -1,0 +1,426 @@
+package io.scopedasync;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import io.scopedasync.ScopeRecorder.Outcome;
+
+/**
+ * The one state machine behind all fronts: enters each resource, starts the body,
+ * unwinds, tells the caller.
+ * <p>
+ * It is level-triggered. Events (an arrival, the body's end, a cancel, a limit) only note
+ * what happened and call {@link #drive()}; one thread at a time, the driver, looks at
+ * what is noted and takes the next step. So no two steps race, user code that answers at
+ * once never recurses, and what can race are the notes: {@link #end} is set once, and
+ * each entry's state by CAS. On the path where nothing waits the subscribing thread is
+ * the driver all along.
+ * <p>
+ * The scope is itself the entry of its first resource, and so the waiter in that
+ * resource's queue.
+ */
+abstract class ScopeMachine extends Entry {
+
+	static final Logger logger = LoggerFactory.getLogger(Scope.class);
+
+	static final byte ENTERING = 0;
+
+	static final byte RUNNING = 1;
+
+	static final byte UNWINDING = 2;
+
+	static final byte SETTLED = 3;
+
+	private static final VarHandle END;
+
+	private static final VarHandle WIP;
+
+	static {
+		try {
+			MethodHandles.Lookup lookup = MethodHandles.lookup();
+			END = lookup.findVarHandle(ScopeMachine.class, "end", Exit.class);
+			WIP = lookup.findVarHandle(ScopeMachine.class, "wip", int.class);
+		}
+		catch (ReflectiveOperationException ex) {
+			throw new ExceptionInInitializerError(ex);
+		}
+	}
+
+	final DefaultAsyncScopes scopes;
+
+	final ScopeSpec spec;
+
+	/**
+	 * How the body ended, or why it must; noted once, then changed by the driver as exits
+	 * replace it.
+	 */
+	volatile @Nullable Exit end;
+
+	/**
+	 * Events not yet looked at. Who raises it from 0 is the driver; it starts with
+	 * whoever starts the scope.
+	 */
+	@SuppressWarnings("unused")
+	private volatile int wip = 1;
+
+	volatile byte phase;
+
+	/** How many of the spec's resources were begun. */
+	private short entered;
+
+	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
+	short stripe = -1;
+
+	@Nullable ScopeMachine nextOpen;
+
+	@Nullable ScopeMachine previousOpen;
+
+	volatile @Nullable ScopeExtras extras;
+
+	ScopeMachine(DefaultAsyncScopes scopes, ScopeSpec spec) {
+		super((spec.resources.length != 0) ? spec.resources[0] : null);
+		this.scopes = scopes;
+		this.spec = spec;
+	}
+
+	// What a front does.
+
+	/** Starts the body, in the driver. */
+	abstract void startBody();
+
+	/**
+	 * Stops the body if it runs; on any thread, before, during and after it, more than
+	 * once.
+	 */
+	abstract void cancelBody();
+
+	/** An exit was replaced: the caller sees a normal end without the body's value. */
+	abstract void forgetResult();
+
+	/** Tells the caller how the scope ended; false if nobody is left to hear. */
+	abstract boolean deliver(Exit end);
+
+	// What happens to the scope: notes.
+
+	/** The body ended by itself, or must not begin; the first note counts. */
+	final boolean decide(Exit exit) {
+		return END.compareAndSet(this, null, exit);
+	}
+
+	/**
+	 * The body ended by itself within {@link #startBody}. A cancel being noted at this
+	 * very moment has lost.
+	 */
+	final void endedAtOnce(Exit exit) {
+		if (this.end == null) {
+			END.setRelease(this, exit);
+		}
+	}
+
+	/** Ends the scope from outside. */
+	final boolean interrupt(Exit exit) {
+		if (!decide(exit)) {
+			return false;
+		}
+		cancelBody();
+		drive();
+		return true;
+	}
+
+	// The machine.
+
+	final void drive() {
+		if ((int) WIP.getAndAdd(this, 1) != 0) {
+			return;
+		}
+		ScopeExtras extras = this.extras;
+		Object carried = (extras != null) ? extras.carried : null;
+		if (carried == null) {
+			run();
+			return;
+		}
+		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
+			run();
+		}
+	}
+
+	/** To be called by the driver only. */
+	final void run() {
+		int missed = 1;
+		do {
+			boolean more;
+			do {
+				more = step();
+			}
+			while (more);
+			if (this.phase == SETTLED) {
+				// Never handed back: later events find a driver and do nothing.
+				return;
+			}
+			if (this.stripe < 0) {
+				this.scopes.open.add(this);
+			}
+			missed = (int) WIP.getAndAdd(this, -missed) - missed;
+		}
+		while (missed != 0);
+	}
+
+	private boolean step() {
+		return switch (this.phase) {
+			case ENTERING -> enterNext();
+			case RUNNING -> this.end != null && unwind();
+			case UNWINDING -> releaseNext();
+			default -> false;
+		};
+	}
+
+	private boolean enterNext() {
+		int count = this.entered;
+		if (count > 0 && !hasArrived((count == 1) ? this : extras().entering())) {
+			return false;
+		}
+		if (this.end != null) {
+			return unwind();
+		}
+		AsyncResource<?>[] resources = this.spec.resources;
+		if (count == resources.length) {
+			this.phase = RUNNING;
+			startBody();
+			return true;
+		}
+		this.entered = (short) (count + 1);
+		Entry entry = this;
+		if (count != 0) {
+			StackedEntry stacked = new StackedEntry((RunningScope) this, resources[count]);
+			extras().entering = stacked;
+			extras().stack.push(stacked);
+			entry = stacked;
+		}
+		entry.acquire();
+		return true;
+	}
+
+	/**
+	 * Whether there is nothing to wait for: it arrived or failed, or the scope is to end
+	 * anyway.
+	 */
+	private boolean hasArrived(Entry entry) {
+		if (this.end != null) {
+			return true;
+		}
+		int now = entry.state;
+		if (now == FAILED) {
+			entry.set(GONE);
+			Throwable error = (Throwable) entry.value();
+			entry.recordAcquired(ScopeExtras.outcomeOf(error));
+			if (!decide(Exit.failed(error))) {
+				((RunningScope) this).undelivered(error);
+			}
+		}
+		else if (now == ARRIVED) {
+			entry.recordAcquired(Outcome.SUCCESS);
+		}
+		return now != PENDING;
+	}
+
+	private boolean unwind() {
+		// A full fence, so that whoever enters at the same moment sees this, or we see
+		// what was entered.
+		this.phase = UNWINDING;
+		return true;
+	}
+
+	private boolean releaseNext() {
+		ScopeExtras extras = this.extras;
+		StackedEntry top = (extras != null) ? extras.stack.top() : null;
+		Entry entry = (top != null) ? top : this;
+		switch (entry.state) {
+			case CHILD -> {
+				return isChildDone(entry);
+			}
+			case PENDING -> {
+				return takeBack(entry);
+			}
+			case FAILED -> {
+				if (entry.move(FAILED, GONE)) {
+					((RunningScope) this).undelivered((Throwable) entry.value());
+				}
+			}
+			case ARRIVED -> {
+				disarm();
+				if (entry.move(ARRIVED, RELEASING)) {
+					entry.release(end());
+				}
+			}
+			case RELEASING -> {
+				return isOverdue(entry) && giveUpRelease(entry);
+			}
+			case RELEASED -> {
+				disarm();
+				if (entry.move(RELEASED, GONE)) {
+					afterRelease(entry, entry.value);
+				}
+			}
+			default -> {
+				if (entry == this) {
+					settle();
+					return false;
+				}
+				extras().stack.remove((StackedEntry) entry);
+			}
+		}
+		return true;
+	}
+
+	/**
+	 * Ends an acquisition that nobody wants any more; false if it can only be waited for.
+	 */
+	private boolean takeBack(Entry entry) {
+		boolean back = entry.withdraw();
+		if (!back && entry.isMasked() && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
+			back = true;
+			disarm();
+			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
+					"The acquisition, waited for by a scope that was cancelled,"));
+		}
+		if (back) {
+			entry.abandoned();
+			entry.recordAcquired((this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
+		}
+		return back || entry.state != PENDING;
+	}
+
+	/**
+	 * A scope opened under this one: what this one holds may be in use there until it has
+	 * settled. One that neither ends nor has to is left to outlive this one.
+	 */
+	private boolean isChildDone(Entry entry) {
+		RunningScope child = (RunningScope) entry.value();
+		Exit end = end();
+		if (child.isByHand()) {
+			child.interrupt(end);
+		}
+		else if (end instanceof Exit.Cancelled || isLimit(end)) {
+			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
+		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
+			if (child.isBounded() || !isOverdue(entry)) {
+				return false;
+			}
+			disarm();
+			releaseFailed(new ReleaseTimeoutException(child.spec.name, this.scopes.releaseTimeout, "The inner scope"));
+		}
+		entry.set(GONE);
+		return true;
+	}
+
+	private static boolean isLimit(Exit end) {
+		return end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException;
+	}
+
+	/** The caller goes on, after a close by force where the resource knows one. */
+	private boolean giveUpRelease(Entry entry) {
+		disarm();
+		if (!entry.aborted) {
+			releaseFailed(
+					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
+			entry.recordReleased(Outcome.TIMEOUT);
+			if (entry.abort()) {
+				return true;
+			}
+		}
+		entry.move(RELEASING, ABANDONED);
+		return true;
+	}
+
+	private void afterRelease(Entry entry, @Nullable Object result) {
+		if (result instanceof Throwable error) {
+			releaseFailed(error);
+		}
+		else if (result instanceof Exit exit && exit != this.end) {
+			this.end = exit;
+			forgetResult();
+		}
+		if (!entry.aborted) {
+			entry.recordReleased((result instanceof Throwable) ? Outcome.ERROR : Outcome.SUCCESS);
+		}
+	}
+
+	/**
+	 * A release went wrong: told to the caller, with or after the body's error, or to
+	 * those who hear what no caller does.
+	 */
+	private void releaseFailed(Throwable error) {
+		Exit end = end();
+		if (end instanceof Exit.Cancelled) {
+			((RunningScope) this).undelivered(error);
+		}
+		else {
+			this.end = ScopeExtras.afterReleaseError(end, error);
+		}
+	}
+
+	private void settle() {
+		this.phase = SETTLED;
+		if (this.stripe >= 0) {
+			this.scopes.open.remove(this);
+		}
+		Exit end = end();
+		if (this.scopes.recorder != ScopeRecorder.NOOP) {
+			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
+		}
+		ScopeExtras extras = this.extras;
+		if (extras != null) {
+			extras.settle(this);
+		}
+		if (!deliver(end) && end instanceof Exit.Failed failed) {
+			((RunningScope) this).undelivered(failed.error());
+		}
+		if (extras != null && extras.inParent != null) {
+			extras.inParent.childSettled();
+		}
+	}
+
+	final boolean isEnding() {
+		return this.phase >= UNWINDING || this.end != null;
+	}
+
+	final Exit end() {
+		Exit end = this.end;
+		if (end == null) {
+			throw new IllegalStateException("scope '" + this.spec.name + "' has not ended");
+		}
+		return end;
+	}
+
+	/** Whether an entry had its time; the time begins with the first look. */
+	private boolean isOverdue(Entry entry) {
+		return extras().isOverdue(entry, this);
+	}
+
+	private void disarm() {
+		ScopeExtras extras = this.extras;
+		if (extras != null) {
+			extras.disarm();
+		}
+	}
+
+	final ScopeExtras extras() {
+		ScopeExtras extras = this.extras;
+		if (extras == null) {
+			synchronized (this) {
+				extras = this.extras;
+				if (extras == null) {
+					extras = new ScopeExtras();
+					this.extras = extras;
+				}
+			}
+		}
+		return extras;
+	}
+
+}

@@ -1,0 +1,215 @@
+package io.scopedasync.limiter;
+
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+
+import org.jspecify.annotations.Nullable;
+
+import io.scopedasync.AsyncResource;
+import io.scopedasync.DirectResource;
+import io.scopedasync.KeyedResource;
+import io.scopedasync.Waiter;
+
+/**
+ * One definition, one {@link Limiter} per key: a key that floods its own delays nobody
+ * else. A limiter exists while somebody holds or waits for a permit of its key; idle keys
+ * cost nothing.
+ */
+public final class KeyedLimiter implements KeyedResource<Permit> {
+
+	private final LimiterBuilder<KeyedLimiter> settings;
+
+	private final ConcurrentHashMap<Object, Slot> slots = new ConcurrentHashMap<>();
+
+	private volatile int permits;
+
+	/**
+	 * A limiter and how many hold or wait for its permits; counted inside the map's
+	 * per-key lock.
+	 */
+	private static final class Slot {
+
+		final Limiter limiter;
+
+		int users;
+
+		Slot(Limiter limiter) {
+			this.limiter = limiter;
+		}
+
+	}
+
+	private KeyedLimiter(LimiterBuilder<KeyedLimiter> settings) {
+		this.settings = settings;
+		this.permits = settings.permits;
+	}
+
+	/**
+	 * Begins a keyed limiter.
+	 * @param name name in metrics, logs and errors
+	 * @return a builder, whose settings hold for each key
+	 */
+	public static LimiterBuilder<KeyedLimiter> builder(String name) {
+		return new LimiterBuilder<>(name, KeyedLimiter::new);
+	}
+
+	@Override
+	public AsyncResource<Permit> forKey(Object key) {
+		return forKey(key, 1);
+	}
+
+	/**
+	 * The limiter of a key, asked for several permits at once.
+	 * @param key equal keys share one limiter
+	 * @param permits 1 to the {@linkplain #total() total}
+	 * @return the resource
+	 */
+	public AsyncResource<Permit> forKey(Object key, int permits) {
+		Objects.requireNonNull(key, () -> "Limiter '" + name() + "' was asked for the limit of a null key.");
+		if (permits < 1 || permits > Math.max(this.permits, 1)) {
+			throw new IllegalArgumentException("Limiter '" + name() + "' has " + this.permits
+					+ " permits per key, a call asks for " + permits + ": ask for no more, or raise its permits.");
+		}
+		return new OfKey(key, permits);
+	}
+
+	@Override
+	public String name() {
+		return this.settings.name;
+	}
+
+	/**
+	 * How many permits each key has.
+	 * @return the total per key
+	 */
+	public int total() {
+		return this.permits;
+	}
+
+	/**
+	 * Changes the total of each key, as {@link Limiter#resize} does.
+	 * @param total the new total per key
+	 */
+	public void resize(int total) {
+		if (total < 0) {
+			throw new IllegalArgumentException(
+					"Limiter '" + name() + "' can't have " + total + " permits: give zero or more.");
+		}
+		this.permits = total;
+		this.slots.values().forEach((slot) -> slot.limiter.resize(total));
+	}
+
+	/**
+	 * The numbers of all keys in use.
+	 * @return the sums now
+	 */
+	public Statistics statistics() {
+		int keys = 0;
+		int borrowed = 0;
+		int waiting = 0;
+		for (Slot slot : this.slots.values()) {
+			Limiter.Statistics statistics = slot.limiter.statistics();
+			keys++;
+			borrowed += statistics.borrowed();
+			waiting += statistics.waiting();
+		}
+		return new Statistics(this.permits, keys, borrowed, waiting);
+	}
+
+	private Limiter enter(Object key) {
+		Slot slot = this.slots.compute(key, (k, present) -> {
+			Slot used = (present != null) ? present : new Slot(newLimiter(k));
+			used.users++;
+			return used;
+		});
+		Limiter limiter = slot.limiter;
+		int permits = this.permits;
+		if (limiter.total() != permits) {
+			// Made while the total was being changed.
+			limiter.resize(permits);
+		}
+		return limiter;
+	}
+
+	private Limiter newLimiter(Object key) {
+		return new Limiter(this.settings, () -> leave(key));
+	}
+
+	private void leave(Object key) {
+		this.slots.computeIfPresent(key, (k, slot) -> {
+			slot.users--;
+			if (slot.users > 0) {
+				return slot;
+			}
+			slot.limiter.stopTimer();
+			return null;
+		});
+	}
+
+	@Override
+	public String toString() {
+		return "limiter '" + name() + "' (" + statistics() + ")";
+	}
+
+	/**
+	 * Numbers of a keyed limiter.
+	 *
+	 * @param total how many permits each key has
+	 * @param keys how many keys are in use
+	 * @param borrowed how many permits are in use, over all keys
+	 * @param waiting how many callers wait, over all keys
+	 */
+	public record Statistics(int total, int keys, int borrowed, int waiting) {
+
+		@Override
+		public String toString() {
+			return this.borrowed + " in use, " + this.waiting + " waiting, " + this.keys + " keys of " + this.total;
+		}
+
+	}
+
+	/** Stateless, so that it may be kept and used by many scopes. */
+	private final class OfKey extends DirectResource<Permit> {
+
+		private final Object key;
+
+		private final int permits;
+
+		OfKey(Object key, int permits) {
+			super(KeyedLimiter.this.name());
+			this.key = key;
+			this.permits = permits;
+		}
+
+		@Override
+		protected @Nullable Permit attempt(Waiter waiter) {
+			Limiter limiter = enter(this.key);
+			try {
+				return limiter.attempt(waiter, this.permits) ? new Permit(limiter, this.permits, false) : null;
+			}
+			catch (RuntimeException ex) {
+				leave(this.key);
+				throw ex;
+			}
+		}
+
+		@Override
+		protected boolean withdraw(Waiter waiter) {
+			// Still there: the waiter is one of its users.
+			Slot slot = KeyedLimiter.this.slots.get(this.key);
+			return slot != null && slot.limiter.withdraw(waiter);
+		}
+
+		@Override
+		protected void giveBack(Permit permit) {
+			permit.limiter().giveBack(permit);
+		}
+
+		@Override
+		public Object identity() {
+			return KeyedLimiter.this;
+		}
+
+	}
+
+}
