@@ -96,7 +96,7 @@ public interface AsyncResource<T> {
 	 * holds it
 	 */
 	default Mono<T> held() {
-		return RunningScope.held(this);
+		return CurrentScope.held(this);
 	}
 
 	/**
@@ -157,7 +157,7 @@ public interface AsyncResource<T> {
 	 * @return the composed resource, named as this one
 	 */
 	default <R> AsyncResource<R> flatMap(Function<? super T, ? extends AsyncResource<R>> next) {
-		return new Resources.Composed<>(this, next);
+		return new ComposedResource<>(this, next);
 	}
 
 	/**
