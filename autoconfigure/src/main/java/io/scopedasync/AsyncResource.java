@@ -54,6 +54,17 @@ public interface AsyncResource<T> {
 	}
 
 	/**
+	 * Closes by force what {@link #release} could not close within the release limit.
+	 * Subscribed to once, while that release may still be going on; the caller goes on
+	 * when this has ended, or after the limit once more.
+	 * @param value what was acquired
+	 * @return completes once closed; empty unless overridden: there is no such way
+	 */
+	default Mono<Void> abort(T value) {
+		return Mono.empty();
+	}
+
+	/**
 	 * Name in metrics, logs and errors. A bean is called by its bean name.
 	 * @return the name
 	 */

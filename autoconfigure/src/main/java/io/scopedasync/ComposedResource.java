@@ -62,6 +62,13 @@ final class ComposedResource<T, R> implements RawResource<R> {
 	}
 
 	@Override
+	public Mono<Void> abortRaw(Object raw) {
+		Pair pair = (Pair) raw;
+		return Mono.whenDelayError(Mono.defer(() -> RawResource.abort(pair.resource(), pair.second())),
+				Mono.defer(() -> RawResource.abort(this.resource, pair.first())));
+	}
+
+	@Override
 	public Object view(Object raw) {
 		Pair pair = (Pair) raw;
 		return RawResource.view(pair.resource(), pair.second());

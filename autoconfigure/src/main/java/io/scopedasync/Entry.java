@@ -69,6 +69,9 @@ abstract class Entry extends Waiter {
 
 	@Nullable Object value;
 
+	/** Whether the release was not in time and a close by force was begun. */
+	boolean aborted;
+
 	/** Whether the recorder knows how the acquisition ended. */
 	boolean recorded;
 
@@ -277,6 +280,27 @@ abstract class Entry extends Waiter {
 		catch (Throwable ex) {
 			this.value = Exceptions.unwrap(ex);
 			move(RELEASING, RELEASED);
+		}
+	}
+
+	/**
+	 * Closes by force what could not be closed in time.
+	 * @return whether that goes on now, with a time of its own
+	 */
+	final boolean abort() {
+		this.aborted = true;
+		try {
+			Mono<Exit> abort = Resources.unchanged(RawResource.abort(resource(), value()));
+			if (abort instanceof Fuseable.ScalarCallable<?> ready) {
+				ready.call();
+				return false;
+			}
+			Mono.fromDirect(abort).subscribe(new Release(scope(), this));
+			return true;
+		}
+		catch (Throwable ex) {
+			scope().undelivered(Exceptions.unwrap(ex));
+			return false;
 		}
 	}
 

@@ -13,6 +13,8 @@ interface RawResource<T> extends AsyncResource<T> {
 
 	Mono<Exit> exitRaw(Object raw, Exit exit);
 
+	Mono<Void> abortRaw(Object raw);
+
 	/** What the body sees of it. */
 	Object view(Object raw);
 
@@ -24,6 +26,11 @@ interface RawResource<T> extends AsyncResource<T> {
 	static Mono<Exit> exit(AsyncResource<?> resource, Object raw, Exit exit) {
 		return (resource instanceof RawResource<?> r) ? r.exitRaw(raw, exit)
 				: ((AsyncResource<Object>) resource).exit(raw, exit);
+	}
+
+	@SuppressWarnings("unchecked")
+	static Mono<Void> abort(AsyncResource<?> resource, Object raw) {
+		return (resource instanceof RawResource<?> r) ? r.abortRaw(raw) : ((AsyncResource<Object>) resource).abort(raw);
 	}
 
 	static Object view(AsyncResource<?> resource, Object raw) {

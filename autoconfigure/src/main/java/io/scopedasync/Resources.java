@@ -89,6 +89,16 @@ final class Resources {
 		}
 
 		@Override
+		public Mono<Void> abort(T value) {
+			return abortRaw(value);
+		}
+
+		@Override
+		public Mono<Void> abortRaw(Object raw) {
+			return RawResource.abort(this.resource, raw);
+		}
+
+		@Override
 		public Object view(Object raw) {
 			return RawResource.view(this.resource, raw);
 		}

@@ -84,12 +84,50 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		interrupt(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, doing)));
 	}
 
+	/** A cancel by the caller or by the scope around: taken, or held back by a shield. */
+	final void cancelFromOutside(Exit exit) {
+		if (this.spec.cancels != ScopeSpec.Cancels.HELD_BACK) {
+			interrupt(exit);
+			return;
+		}
+		ScopeExtras extras = extras();
+		extras.heldBack = exit;
+		for (StackedEntry entry : extras.stack.snapshot()) {
+			if (entry.state == CHILD && entry.value() instanceof RunningScope child) {
+				child.takeHeldBack(exit);
+			}
+		}
+	}
+
+	/** Whether a shield keeps a cancel from its body. */
+	final boolean isHeldBack() {
+		ScopeExtras extras = this.extras;
+		return extras != null && extras.heldBack != null;
+	}
+
+	/** Whether it ends by a limit of its own, however long that is. */
+	final boolean isBounded() {
+		return this.end == null && this.spec.timeout != null;
+	}
+
+	private void takeHeldBack(Exit exit) {
+		if (this.spec.cancels == ScopeSpec.Cancels.TAKEN_WITHIN_SHIELD) {
+			interrupt(exit);
+		}
+	}
+
 	private void adopt(RunningScope child) {
 		StackedEntry entry = new StackedEntry(this, null);
 		entry.value = child;
 		entry.set(CHILD);
 		child.extras().inParent = entry;
 		pushUnlessEnding(entry);
+		// After the push, so that a cancel that comes now finds the child, or is found
+		// here.
+		Exit heldBack = extras().heldBack;
+		if (heldBack != null) {
+			child.takeHeldBack(heldBack);
+		}
 	}
 
 	/** The value or the scope, whichever the body asked for. */
@@ -190,6 +228,9 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			ScopeExtras extras = scope.extras;
 			if (extras != null && extras.deadline != Long.MAX_VALUE) {
 				earliest = Math.min(earliest, extras.deadline - scope.scopes.clock.nanos());
+			}
+			if (scope.spec.cancels == ScopeSpec.Cancels.HELD_BACK) {
+				break;
 			}
 		}
 		return earliest;

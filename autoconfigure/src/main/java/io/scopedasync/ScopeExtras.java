@@ -42,6 +42,9 @@ final class ScopeExtras {
 
 	long releaseBegan;
 
+	/** The cancel that a shield keeps from its body. */
+	volatile @Nullable Exit heldBack;
+
 	/** Who waits for the end beside the caller; guarded by the scope. */
 	Sinks.@Nullable Empty<Void> settled;
 

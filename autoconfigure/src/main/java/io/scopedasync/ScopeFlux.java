@@ -109,7 +109,7 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || !beginsEmitting()) {
+			if (this.end != null || this.cancelled || !beginsEmitting()) {
 				Operators.onDiscard(value, this.actual.currentContext());
 				return;
 			}
@@ -169,7 +169,11 @@ final class ScopeFlux<R> extends Flux<R> {
 		@Override
 		public void cancel() {
 			this.cancelled = true;
-			interrupt(ScopeExtras.BY_SUBSCRIBER);
+			cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
+			if (isHeldBack()) {
+				// Nobody asks any more, and it is to come to its end.
+				this.upstream.request(Long.MAX_VALUE);
+			}
 		}
 
 		@Override

@@ -36,7 +36,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 	private boolean byOthers(boolean completed) {
 		if (completed) {
-			this.scope.interrupt(BY_OTHERS);
+			this.scope.cancelFromOutside(BY_OTHERS);
 		}
 		return completed;
 	}

@@ -301,12 +301,14 @@ abstract class ScopeMachine extends Entry {
 	private boolean isChildDone(Entry entry) {
 		RunningScope child = (RunningScope) entry.value();
 		Exit end = end();
-		if (child.phase < UNWINDING && (child.isByHand() || end instanceof Exit.Cancelled || isLimit(end))) {
-			child.interrupt(
-					child.isByHand() ? end : Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		if (child.isByHand()) {
+			child.interrupt(end);
 		}
-		if (child.phase == UNWINDING || (child.phase < UNWINDING && child.end != null)) {
-			if (!isOverdue(entry)) {
+		else if (end instanceof Exit.Cancelled || isLimit(end)) {
+			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
+		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
+			if (child.isBounded() || !isOverdue(entry)) {
 				return false;
 			}
 			disarm();
@@ -320,26 +322,31 @@ abstract class ScopeMachine extends Entry {
 		return end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException;
 	}
 
+	/** The caller goes on, after a close by force where the resource knows one. */
 	private boolean giveUpRelease(Entry entry) {
-		if (entry.move(RELEASING, ABANDONED)) {
-			disarm();
+		disarm();
+		if (!entry.aborted) {
 			releaseFailed(
 					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
 			entry.recordReleased(Outcome.TIMEOUT);
+			if (entry.abort()) {
+				return true;
+			}
 		}
+		entry.move(RELEASING, ABANDONED);
 		return true;
 	}
 
 	private void afterRelease(Entry entry, @Nullable Object result) {
 		if (result instanceof Throwable error) {
 			releaseFailed(error);
-			entry.recordReleased(Outcome.ERROR);
-			return;
 		}
-		entry.recordReleased(Outcome.SUCCESS);
-		if (result instanceof Exit exit && exit != this.end) {
+		else if (result instanceof Exit exit && exit != this.end) {
 			this.end = exit;
 			forgetResult();
+		}
+		if (!entry.aborted) {
+			entry.recordReleased((result instanceof Throwable) ? Outcome.ERROR : Outcome.SUCCESS);
 		}
 	}
 

@@ -171,7 +171,7 @@ final class ScopeMono<R> extends Mono<R> {
 			if (before == VALUE_READY) {
 				discard();
 			}
-			interrupt(ScopeExtras.BY_SUBSCRIBER);
+			cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
 		}
 
 		@Override
