@@ -75,7 +75,8 @@ final class BlockingScope<R> extends RunningScope {
 				return null;
 			}
 		}
-		CurrentScope.bind(this);
+		CurrentScope current = CurrentScope.slot();
+		current.bind(this);
 		try {
 			this.result = this.body.apply(bodyArgument());
 			return null;
@@ -84,7 +85,7 @@ final class BlockingScope<R> extends RunningScope {
 			return ex;
 		}
 		finally {
-			CurrentScope.bind(parent);
+			current.bind(parent);
 			synchronized (this.bodyLock) {
 				this.inBody = false;
 			}
