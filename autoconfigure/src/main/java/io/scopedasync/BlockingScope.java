@@ -146,7 +146,7 @@ final class BlockingScope<R> extends RunningScope {
 	@Override
 	void startBody() {
 		this.bodyMayRun = true;
-		LockSupport.unpark(this.thread);
+		wakeUp();
 	}
 
 	@Override
@@ -167,8 +167,16 @@ final class BlockingScope<R> extends RunningScope {
 	@Override
 	boolean deliver(Exit end) {
 		this.over = true;
-		LockSupport.unpark(this.thread);
+		wakeUp();
 		return true;
+	}
+
+	private void wakeUp() {
+		// Who drives its own scope looks at the flags before it parks; an unpark is a
+		// system call.
+		if (this.thread != Thread.currentThread()) {
+			LockSupport.unpark(this.thread);
+		}
 	}
 
 }
