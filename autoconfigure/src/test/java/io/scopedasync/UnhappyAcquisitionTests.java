@@ -78,7 +78,9 @@ class UnhappyAcquisitionTests {
 		this.executor.shutdownNow();
 	}
 
-	/** The ways; each notes that it started, then has its resource once the gate opens. */
+	/**
+	 * The ways; each notes that it started, then has its resource once the gate opens.
+	 */
 	enum Way {
 
 		FROM_CALLABLE_SUBSCRIBE_ON((test) -> Mono.fromCallable(test::create).subscribeOn(Schedulers.boundedElastic())),
