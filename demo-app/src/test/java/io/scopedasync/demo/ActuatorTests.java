@@ -46,7 +46,7 @@ class ActuatorTests {
 		this.web.post().uri("/hold?millis=1").exchange().expectStatus().isOk();
 		assertThat(get("/state")).contains("\"quotes-limit\":{\"total\":10,\"borrowed\":0,\"waiting\":0")
 			.contains("\"sessions\":{\"quotes\":{\"max\":10");
-		this.web.post().uri("/hold?millis=3500").exchange().expectStatus().isOk();
+		this.web.post().uri("/hold?millis=4500").exchange().expectStatus().isOk();
 		Awaitility.await()
 			.atMost(Duration.ofSeconds(5))
 			.untilAsserted(() -> assertThat(get("/state")).containsPattern("\"overdue\":[1-9]"));
