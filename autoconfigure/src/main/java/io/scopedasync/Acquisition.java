@@ -20,8 +20,11 @@ final class Acquisition implements CoreSubscriber<Object> {
 
 	private boolean done;
 
-	Acquisition(Entry entry) {
+	private final boolean cancellable;
+
+	Acquisition(Entry entry, boolean cancellable) {
 		this.entry = entry;
+		this.cancellable = cancellable;
 	}
 
 	@Override
@@ -35,7 +38,7 @@ final class Acquisition implements CoreSubscriber<Object> {
 			return;
 		}
 		this.subscription = subscription;
-		if (this.entry.state != Entry.PENDING) {
+		if (this.cancellable && this.entry.state != Entry.PENDING) {
 			subscription.cancel();
 			return;
 		}

@@ -225,7 +225,7 @@ public interface AsyncScopes {
 
 		/**
 		 * How long open scopes are left alone by {@link AsyncScopes#close()}.
-		 * @param limit 20 seconds unless set
+		 * @param limit 15 seconds unless set
 		 * @return this
 		 */
 		Builder shutdownTimeout(Duration limit);

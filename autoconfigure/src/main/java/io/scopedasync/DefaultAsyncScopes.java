@@ -177,7 +177,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 		private Duration releaseTimeout = Duration.ofSeconds(10);
 
-		private Duration shutdownTimeout = Duration.ofSeconds(20);
+		private Duration shutdownTimeout = Duration.ofSeconds(15);
 
 		private ScopeRecorder recorder = ScopeRecorder.NOOP;
 

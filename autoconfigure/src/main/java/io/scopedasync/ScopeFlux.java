@@ -55,9 +55,11 @@ final class ScopeFlux<R> extends Flux<R> {
 		/** Holds what is requested before the body has begun. */
 		private final Operators.DeferredSubscription upstream = new Operators.DeferredSubscription();
 
+		private static final int ENDED = 1 << 30;
+
 		/**
-		 * 1 while a value is passed on, 2 or more once the end has come: the two must not
-		 * overlap.
+		 * How many values are being passed on, one inside the other, plus {@link #ENDED}:
+		 * values and end must not overlap.
 		 */
 		private volatile int emitting;
 
@@ -106,14 +108,26 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || !EMITTING.compareAndSet(this, 0, 1)) {
+			if (this.end != null || !beginsEmitting()) {
 				Operators.onDiscard(value, this.actual.currentContext());
 				return;
 			}
 			this.actual.onNext(value);
-			if (!EMITTING.compareAndSet(this, 1, 0)) {
+			if (EMITTING.decrementAndGet(this) == ENDED) {
 				finish();
 			}
+		}
+
+		private boolean beginsEmitting() {
+			int now;
+			do {
+				now = this.emitting;
+				if (now >= ENDED) {
+					return false;
+				}
+			}
+			while (!EMITTING.compareAndSet(this, now, now + 1));
+			return true;
 		}
 
 		@Override
@@ -168,7 +182,7 @@ final class ScopeFlux<R> extends Flux<R> {
 				return false;
 			}
 			this.last = end;
-			if (EMITTING.getAndAdd(this, 2) == 0) {
+			if (EMITTING.addAndGet(this, ENDED) == ENDED) {
 				finish();
 			}
 			return true;

@@ -295,8 +295,9 @@ abstract class ScopeMachine extends Entry {
 			entry.arrived(value);
 			return;
 		}
-		Acquisition acquisition = new Acquisition(entry);
-		if (resource.cancellable()) {
+		boolean cancellable = resource.cancellable();
+		Acquisition acquisition = new Acquisition(entry, cancellable);
+		if (cancellable) {
 			entry.value = acquisition;
 		}
 		Mono.fromDirect(acquire).subscribe(acquisition);

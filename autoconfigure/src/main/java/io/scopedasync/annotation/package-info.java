@@ -1,0 +1,7 @@
+/**
+ * The annotation that users write.
+ */
+@NullMarked
+package io.scopedasync.annotation;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,219 @@
+package io.scopedasync.autoconfigure;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+
+/**
+ * Configuration properties of scopes, limiters and leak detection.
+ */
+@ConfigurationProperties("scoped-async")
+public class ScopedAsyncProperties {
+
+	/**
+	 * Whether scopes, limiters and the @ScopedAsync advice are set up at all.
+	 */
+	private boolean enabled = true;
+
+	/**
+	 * How long a release, or an acquisition that a cancelled scope waits for, may take
+	 * before the caller goes on.
+	 */
+	private Duration releaseTimeout = Duration.ofSeconds(10);
+
+	/**
+	 * How long open scopes are left alone at shutdown before they are cancelled.
+	 */
+	private Duration shutdownTimeout = Duration.ofSeconds(20);
+
+	/**
+	 * Limiters by name. Each is a bean of that name.
+	 */
+	private Map<String, Limiter> limiters = new LinkedHashMap<>();
+
+	private final Defaults defaults = new Defaults();
+
+	private final LeakDetection leakDetection = new LeakDetection();
+
+	public boolean isEnabled() {
+		return this.enabled;
+	}
+
+	public void setEnabled(boolean enabled) {
+		this.enabled = enabled;
+	}
+
+	public Duration getReleaseTimeout() {
+		return this.releaseTimeout;
+	}
+
+	public void setReleaseTimeout(Duration releaseTimeout) {
+		this.releaseTimeout = releaseTimeout;
+	}
+
+	public Duration getShutdownTimeout() {
+		return this.shutdownTimeout;
+	}
+
+	public void setShutdownTimeout(Duration shutdownTimeout) {
+		this.shutdownTimeout = shutdownTimeout;
+	}
+
+	public Map<String, Limiter> getLimiters() {
+		return this.limiters;
+	}
+
+	public void setLimiters(Map<String, Limiter> limiters) {
+		this.limiters = limiters;
+	}
+
+	public Defaults getDefaults() {
+		return this.defaults;
+	}
+
+	public LeakDetection getLeakDetection() {
+		return this.leakDetection;
+	}
+
+	/**
+	 * What is not said of a limiter itself.
+	 */
+	public static class Defaults {
+
+		private final Limiter limiter = new Limiter();
+
+		public Limiter getLimiter() {
+			return this.limiter;
+		}
+
+	}
+
+	/**
+	 * A limiter.
+	 */
+	public static class Limiter {
+
+		/**
+		 * How many scopes may hold a permit at once.
+		 */
+		private @Nullable Integer permits;
+
+		/**
+		 * How many callers may wait; further ones are rejected at once. Unlimited unless
+		 * set.
+		 */
+		private @Nullable Integer maxWaiting;
+
+		/**
+		 * How long a caller may wait. Unlimited unless set.
+		 */
+		private @Nullable Duration acquireTimeout;
+
+		/**
+		 * Whether there is a limiter of these settings for each key, instead of one for
+		 * all.
+		 */
+		private @Nullable Boolean keyed;
+
+		public @Nullable Integer getPermits() {
+			return this.permits;
+		}
+
+		public void setPermits(@Nullable Integer permits) {
+			this.permits = permits;
+		}
+
+		public @Nullable Integer getMaxWaiting() {
+			return this.maxWaiting;
+		}
+
+		public void setMaxWaiting(@Nullable Integer maxWaiting) {
+			this.maxWaiting = maxWaiting;
+		}
+
+		public @Nullable Duration getAcquireTimeout() {
+			return this.acquireTimeout;
+		}
+
+		public void setAcquireTimeout(@Nullable Duration acquireTimeout) {
+			this.acquireTimeout = acquireTimeout;
+		}
+
+		public @Nullable Boolean getKeyed() {
+			return this.keyed;
+		}
+
+		public void setKeyed(@Nullable Boolean keyed) {
+			this.keyed = keyed;
+		}
+
+	}
+
+	/**
+	 * Detection of scopes that do not end.
+	 */
+	public static class LeakDetection {
+
+		/**
+		 * How much is known of each open scope.
+		 */
+		private Level level = Level.SIMPLE;
+
+		/**
+		 * Age from which an open scope counts as overdue.
+		 */
+		private Duration threshold = Duration.ofMinutes(1);
+
+		/**
+		 * Time between two looks at the open scopes.
+		 */
+		private Duration sweepInterval = Duration.ofSeconds(10);
+
+		public Level getLevel() {
+			return this.level;
+		}
+
+		public void setLevel(Level level) {
+			this.level = level;
+		}
+
+		public Duration getThreshold() {
+			return this.threshold;
+		}
+
+		public void setThreshold(Duration threshold) {
+			this.threshold = threshold;
+		}
+
+		public Duration getSweepInterval() {
+			return this.sweepInterval;
+		}
+
+		public void setSweepInterval(Duration sweepInterval) {
+			this.sweepInterval = sweepInterval;
+		}
+
+		/**
+		 * How much leak detection knows of a scope.
+		 */
+		public enum Level {
+
+			/**
+			 * Nothing is looked for, and scopes cost nothing extra.
+			 */
+			DISABLED,
+
+			/**
+			 * Name, age and resources of each open scope.
+			 */
+			SIMPLE
+
+		}
+
+	}
+
+}

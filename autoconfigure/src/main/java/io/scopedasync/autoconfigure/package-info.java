@@ -1,0 +1,7 @@
+/**
+ * Auto-configurations, properties and failure analyzers.
+ */
+@NullMarked
+package io.scopedasync.autoconfigure;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,38 @@
+package io.scopedasync.interceptor;
+
+import io.scopedasync.AsyncResource;
+import io.scopedasync.KeyedResource;
+import io.scopedasync.WeightedResource;
+import io.scopedasync.limiter.KeyedLimiter;
+
+/**
+ * Asks for several units where a resource is counted in units, and for the resource as it
+ * is where it is not.
+ */
+final class Weight {
+
+	private Weight() {
+	}
+
+	static boolean isCounted(Object resource) {
+		return resource instanceof WeightedResource<?> || resource instanceof KeyedLimiter;
+	}
+
+	/** How many units there are, without bound if there are none to count. */
+	static int total(Object resource) {
+		if (resource instanceof WeightedResource<?> weighted) {
+			return weighted.total();
+		}
+		return (resource instanceof KeyedLimiter limiter) ? limiter.total() : Integer.MAX_VALUE;
+	}
+
+	static AsyncResource<?> of(AsyncResource<?> resource, int permits) {
+		return (permits > 1 && resource instanceof WeightedResource<?> weighted) ? weighted.permits(permits) : resource;
+	}
+
+	static AsyncResource<?> of(KeyedResource<?> resource, Object key, int permits) {
+		return (permits > 1 && resource instanceof KeyedLimiter limiter) ? limiter.forKey(key, permits)
+				: of(resource.forKey(key), permits);
+	}
+
+}
