@@ -93,59 +93,58 @@ async function poll() {
 	setTimeout(poll, EVERY);
 }
 
-/** Keeps a button busy for as long as its work lasts. */
-async function busy(button, work) {
-	button.setAttribute("aria-busy", "true");
-	button.disabled = true;
-	try {
+const enabled = (button, yes) => button.setAttribute("aria-disabled", String(!yes));
+
+/** Runs a button's work, one at a time. The button keeps the focus meanwhile. */
+function onPress(button, work) {
+	button.addEventListener("click", async () => {
+		if (button.getAttribute("aria-disabled") === "true") {
+			return;
+		}
+		enabled(button, false);
 		await work();
-	}
-	finally {
-		button.removeAttribute("aria-busy");
-		button.disabled = false;
-	}
+		enabled(button, true);
+	});
 }
 
-/** Notes what a call from this page did, in the words of the programs' stories. */
-async function call(name, url, options) {
+/** Tells what came of a request: the story in its answer, or else what this page saw of it. */
+async function request(title, url, options, read) {
 	const start = performance.now();
-	const elapsed = () => Math.round(performance.now() - start);
-	const story = { events: [{ at: 0, who: "page", what: url.length > 40 ? `${url.slice(0, 40)}…` : url }] };
+	let story;
 	try {
 		const answer = await fetch(url, options);
 		const body = await answer.text();
-		story.result = answer.ok ? name(body) : undefined;
-		story.error = answer.ok ? undefined : `${answer.status} ${body}`;
+		story = answer.ok ? read(body) : { error: `${answer.status} ${body}` };
 	}
 	catch (error) {
-		story.error = error.name === "AbortError" ? "cancelled by the page" : String(error);
+		story = { error: error.name === "AbortError" ? "cancelled by the page" : String(error) };
 	}
-	story.millis = elapsed();
-	story.events.push({ at: story.millis, who: "page", what: story.error ?? story.result });
-	return story;
+	const millis = Math.round(performance.now() - start);
+	tell($("story"), $("story-title"), title, {
+		millis,
+		events: [{ at: 0, who: "page", what: "asks" }, { at: millis, who: "page", what: story.error ?? "has the answer" }],
+		...story,
+	});
 }
 
 for (const button of document.querySelectorAll("[data-run]")) {
-	button.addEventListener("click", () => busy(button, async () => {
-		const url = button.dataset.run;
-		tell($("story"), $("story-title"), `GET ${url}`, await (await fetch(url)).json());
-	}));
+	const url = button.dataset.run;
+	onPress(button, () => request(`GET ${url}`, url, {}, JSON.parse));
 }
 
-$("flood").addEventListener("click", (event) => busy(event.currentTarget, async () => {
-	const flood = new AbortController();
-	const cancel = () => flood.abort();
-	$("cancel").disabled = false;
-	$("cancel").addEventListener("click", cancel);
-	const story = await call((body) => `${JSON.parse(body).length} quotes`, `/quotes?symbols=${FLOOD}`,
-		{ signal: flood.signal });
-	$("cancel").removeEventListener("click", cancel);
-	$("cancel").disabled = true;
-	tell($("story"), $("story-title"), "flood", story);
-}));
+let flood = new AbortController();
 
-$("hold").addEventListener("click", (event) => busy(event.currentTarget, async () => {
-	tell($("story"), $("story-title"), "hold", await call((body) => body, "/hold", { method: "POST" }));
-}));
+onPress($("flood"), async () => {
+	flood = new AbortController();
+	enabled($("cancel"), true);
+	await request("GET /quotes", `/quotes?symbols=${FLOOD}`, { signal: flood.signal },
+		(body) => ({ result: `${JSON.parse(body).length} quotes` }));
+	enabled($("cancel"), false);
+});
+
+// Nothing else is needed: the connection closes, and the gateway cancels what nobody waits for.
+$("cancel").addEventListener("click", () => flood.abort());
+
+onPress($("hold"), () => request("POST /hold", "/hold", { method: "POST" }, (body) => ({ result: body })));
 
 poll();

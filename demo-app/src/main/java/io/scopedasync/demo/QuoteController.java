@@ -4,6 +4,7 @@ import java.util.List;
 
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
+import io.scopedasync.ScopeClosedException;
 import io.scopedasync.ScopedAsyncException;
 import reactor.core.publisher.Flux;
 
@@ -32,8 +33,8 @@ class QuoteController {
 		return Flux.fromIterable(symbols).flatMapSequential(this.quotes::quote);
 	}
 
-	@ExceptionHandler({ AcquireRejectedException.class, AcquireTimeoutException.class })
-	ProblemDetail busy(ScopedAsyncException ex) {
+	@ExceptionHandler({ AcquireRejectedException.class, AcquireTimeoutException.class, ScopeClosedException.class })
+	ProblemDetail unavailable(ScopedAsyncException ex) {
 		return ProblemDetail.forStatusAndDetail(HttpStatus.SERVICE_UNAVAILABLE, ex.getMessage());
 	}
 

@@ -136,6 +136,12 @@ final class Upstream implements SmartLifecycle {
 	}
 
 	@Override
+	public boolean isPauseable() {
+		// Its port would be another one afterwards.
+		return false;
+	}
+
+	@Override
 	public int getPhase() {
 		return Integer.MIN_VALUE;
 	}

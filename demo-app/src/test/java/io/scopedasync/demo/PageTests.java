@@ -23,6 +23,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
 import org.springframework.boot.test.web.server.LocalServerPort;
@@ -46,6 +47,9 @@ class PageTests {
 
 	@LocalServerPort
 	private int port;
+
+	@Autowired
+	private Upstream upstream;
 
 	private Playwright playwright;
 
@@ -102,9 +106,11 @@ class PageTests {
 	void cancelEndsAFloodAtOnce() {
 		press("Flood: 200 quotes");
 		this.page.waitForFunction("document.querySelector('#waiting').dataset.highest > 50");
+		long before = this.upstream.statistics().requests();
 		press("Cancel the flood");
 		assertThat(this.page.locator("#story")).containsText("cancelled by the page");
 		assertThat(card("quotes-limit")).containsText("borrowed 0 of 10 waiting 0");
+		assertThat(this.upstream.statistics().requests()).as("calls after the cancel").isLessThan(before + 100);
 		assertThat(this.page.locator("#open-count")).hasText("0");
 	}
 

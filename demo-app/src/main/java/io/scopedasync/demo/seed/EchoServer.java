@@ -26,32 +26,38 @@ record EchoServer(Duration grace, Story story) implements AsyncResource<EchoServ
 
 	@Override
 	public Mono<Running> acquire() {
-		Set<Connection> clients = ConcurrentHashMap.newKeySet();
-		return TcpServer.create().host("127.0.0.1").port(0).doOnConnection((client) -> {
-			client.addHandlerLast(new LineBasedFrameDecoder(LONGEST_LINE));
-			clients.add(client);
-			client.onDispose(() -> clients.remove(client));
-		})
-			.handle((in, out) -> out.sendString(in.receive().asString().map((line) -> line + "\n")))
-			.bind()
-			.doOnNext((server) -> this.story.note("server", "listens"))
-			.map((server) -> new Running(server, clients));
+		return Mono.defer(() -> {
+			Clients clients = new Clients();
+			return TcpServer.create()
+				.host("127.0.0.1")
+				.port(0)
+				.doOnConnection((client) -> clients.add(client.addHandlerLast(new LineBasedFrameDecoder(LONGEST_LINE))))
+				.handle((in, out) -> out.sendString(in.receive().asString().map((line) -> line + "\n")))
+				.bind()
+				.doOnNext((server) -> this.story.note("server", "listens"))
+				.map((server) -> new Running(server, clients));
+		});
 	}
 
 	@Override
 	public Mono<Void> release(Running running, Exit exit) {
 		this.story.note("server", "accepts nobody new");
-		running.server().dispose();
-		return running.server()
-			.onDispose()
-			.then(Mono.defer(running::allLeft).timeout(this.grace, Mono.defer(() -> sendAway(running))))
+		running.clients.closed = true;
+		running.server.dispose();
+		return running.server.onDispose()
+			.then(running.clients.allGone().timeout(this.grace, Mono.defer(() -> sendAway(running.clients))))
 			.doOnSuccess((closed) -> this.story.note("server", "closed"));
 	}
 
-	private Mono<Void> sendAway(Running running) {
-		this.story.note("server", "the grace period is over, clients left: " + running.clients().size());
-		running.clients().forEach(Connection::dispose);
-		return running.allLeft();
+	private Mono<Void> sendAway(Clients clients) {
+		this.story.note("server", "the grace period is over, clients left: " + clients.connections.size());
+		clients.connections.forEach(Connection::dispose);
+		return clients.allGone();
+	}
+
+	@Override
+	public String name() {
+		return "echo-server";
 	}
 
 	/**
@@ -60,14 +66,34 @@ record EchoServer(Duration grace, Story story) implements AsyncResource<EchoServ
 	 * @param server what listens
 	 * @param clients who is connected
 	 */
-	record Running(DisposableServer server, Set<Connection> clients) {
+	record Running(DisposableServer server, Clients clients) {
 
 		int port() {
 			return this.server.port();
 		}
 
-		Mono<Void> allLeft() {
-			return Flux.fromIterable(this.clients).flatMap(Connection::onDispose).then();
+	}
+
+	/**
+	 * Who is connected.
+	 */
+	private static final class Clients {
+
+		private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
+
+		private volatile boolean closed;
+
+		void add(Connection client) {
+			this.connections.add(client);
+			client.onDispose(() -> this.connections.remove(client));
+			if (this.closed) {
+				// Was accepted before the server closed, and came here after.
+				client.dispose();
+			}
+		}
+
+		Mono<Void> allGone() {
+			return Mono.defer(() -> Flux.fromIterable(this.connections).flatMap(Connection::onDispose).then());
 		}
 
 	}
