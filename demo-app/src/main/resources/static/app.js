@@ -51,7 +51,7 @@ function show(state) {
 	}
 	if (state.upstream) {
 		const it = state.upstream;
-		cards.push(card("upstream", "serves 10 at once", slots(it.capacity, it.atOnce),
+		cards.push(card("upstream", `serves ${it.capacity}`, slots(it.capacity, it.atOnce),
 			facts([["requests", it.requests], ["429", it.refused, it.refused > 0],
 				["most at once", it.mostAtOnce], ["logins", it.logins]])));
 	}

@@ -7,6 +7,7 @@ import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.ScopeClosedException;
 import io.scopedasync.ScopedAsyncException;
 import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
 
 import org.springframework.http.HttpStatus;
 import org.springframework.http.ProblemDetail;
@@ -16,8 +17,8 @@ import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 
 /**
- * Answers with as many quotes as were asked for, in that order. A client that goes away
- * cancels all of them.
+ * Answers with as many quotes as were asked for, in that order, or with none. A client
+ * that goes away cancels all of them.
  */
 @RestController
 class QuoteController {
@@ -29,8 +30,8 @@ class QuoteController {
 	}
 
 	@GetMapping("/quotes")
-	Flux<Quote> quotes(@RequestParam List<String> symbols) {
-		return Flux.fromIterable(symbols).flatMapSequential(this.quotes::quote);
+	Mono<List<Quote>> quotes(@RequestParam List<String> symbols) {
+		return Flux.fromIterable(symbols).flatMapSequential(this.quotes::quote).collectList();
 	}
 
 	@ExceptionHandler({ AcquireRejectedException.class, AcquireTimeoutException.class, ScopeClosedException.class })

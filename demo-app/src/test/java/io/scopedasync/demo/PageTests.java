@@ -95,6 +95,7 @@ class PageTests {
 		press("Flood: 200 quotes");
 		this.page.waitForFunction("document.querySelector('#waiting').dataset.highest > 50");
 		this.page.waitForFunction("document.querySelector('#working').dataset.highest == 10");
+		this.page.waitForFunction("document.querySelector('#working').dataset.points > " + (before + 6));
 		screenshot("flood");
 		assertThat(this.page.locator("#story")).containsText("200 quotes");
 		assertThat(points()).isGreaterThan(before);

@@ -47,7 +47,7 @@ class SessionSeed {
 	}
 
 	private AsyncResource<WebClient> session(Story story) {
-		return connections(story).flatMap((connections) -> login(client(connections), story));
+		return connections(story).flatMap((connections) -> login(client(connections), story)).named("session");
 	}
 
 	private AsyncResource<ConnectionProvider> connections(Story story) {
