@@ -54,6 +54,17 @@ public interface AsyncResource<T> {
 	}
 
 	/**
+	 * Closes by force what {@link #release} could not close within the release limit.
+	 * Subscribed to once, while that release may still be going on; the caller goes on
+	 * when this has ended, or after the limit once more.
+	 * @param value what was acquired
+	 * @return completes once closed; empty unless overridden: there is no such way
+	 */
+	default Mono<Void> abort(T value) {
+		return Mono.empty();
+	}
+
+	/**
 	 * Name in metrics, logs and errors. A bean is called by its bean name.
 	 * @return the name
 	 */
@@ -96,7 +107,7 @@ public interface AsyncResource<T> {
 	 * holds it
 	 */
 	default Mono<T> held() {
-		return RunningScope.held(this);
+		return CurrentScope.held(this);
 	}
 
 	/**
@@ -157,7 +168,7 @@ public interface AsyncResource<T> {
 	 * @return the composed resource, named as this one
 	 */
 	default <R> AsyncResource<R> flatMap(Function<? super T, ? extends AsyncResource<R>> next) {
-		return new Resources.Composed<>(this, next);
+		return new ComposedResource<>(this, next);
 	}
 
 	/**

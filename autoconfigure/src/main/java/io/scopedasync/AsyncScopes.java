@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 
+import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -186,10 +187,10 @@ public interface AsyncScopes {
 		/**
 		 * Runs on the caller's thread.
 		 * @param value what was acquired, or the scope
-		 * @return the result
+		 * @return the result; null where the caller wants none
 		 * @throws Exception the body's failure
 		 */
-		R apply(T value) throws Exception;
+		@Nullable R apply(T value) throws Exception;
 
 		/**
 		 * A body that needs no value.

@@ -47,7 +47,7 @@ final class BlockingScope<R> extends RunningScope {
 	}
 
 	private R call() throws Exception {
-		RunningScope parent = ofThread();
+		RunningScope parent = CurrentScope.ofThread();
 		boolean interrupted = false;
 		start(parent);
 		interrupted |= await(false);
@@ -75,7 +75,7 @@ final class BlockingScope<R> extends RunningScope {
 				return null;
 			}
 		}
-		bind(this);
+		CurrentScope.bind(this);
 		try {
 			this.result = this.body.apply(bodyArgument());
 			return null;
@@ -84,7 +84,7 @@ final class BlockingScope<R> extends RunningScope {
 			return ex;
 		}
 		finally {
-			bind(parent);
+			CurrentScope.bind(parent);
 			synchronized (this.bodyLock) {
 				this.inBody = false;
 			}

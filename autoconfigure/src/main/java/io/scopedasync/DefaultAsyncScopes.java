@@ -110,7 +110,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	@Override
 	public Scope open(String name) {
 		OpenScope scope = new OpenScope(this, ScopeSpec.of(name));
-		scope.open(RunningScope.ofThread());
+		scope.open(CurrentScope.ofThread());
 		return scope;
 	}
 

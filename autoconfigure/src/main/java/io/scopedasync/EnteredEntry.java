@@ -6,7 +6,7 @@ import reactor.core.publisher.MonoSink;
  * A resource that the body entered. Whoever asked may go away while it is acquired; then
  * it is released as soon as it is there, and not at the end of the scope.
  */
-final class EnteredEntry<T> extends Entry.Stacked {
+final class EnteredEntry<T> extends StackedEntry {
 
 	private final MonoSink<T> sink;
 
@@ -30,7 +30,7 @@ final class EnteredEntry<T> extends Entry.Stacked {
 			return;
 		}
 		this.sink.onCancel(this::giveUp);
-		scope.acquire(this);
+		acquire();
 		if (this.state != PENDING) {
 			resume();
 		}
@@ -43,20 +43,14 @@ final class EnteredEntry<T> extends Entry.Stacked {
 
 	private void giveUp() {
 		this.unwanted = true;
-		if (resource() instanceof DirectResource<?> direct && this.state == PENDING && direct.withdraw(this)
-				&& move(PENDING, ABANDONED)) {
-			this.scope.recordAcquired(this, ScopeRecorder.Outcome.CANCELLED);
-			leave();
-		}
-		else if (this.value instanceof Acquisition acquisition && move(PENDING, ABANDONED)) {
-			acquisition.cancel();
-			this.scope.recordAcquired(this, ScopeRecorder.Outcome.CANCELLED);
+		if (this.state == PENDING && withdraw()) {
+			recordAcquired(ScopeRecorder.Outcome.CANCELLED);
 			leave();
 		}
 	}
 
 	private void leave() {
-		this.scope.pop(this);
+		this.scope.extras().stack.remove(this);
 		this.scope.drive();
 	}
 
@@ -68,7 +62,7 @@ final class EnteredEntry<T> extends Entry.Stacked {
 			case FAILED -> {
 				Throwable error = (Throwable) value();
 				if (move(FAILED, GONE)) {
-					scope.recordAcquired(this, ScopeExtras.outcomeOf(error));
+					recordAcquired(ScopeExtras.outcomeOf(error));
 					leave();
 					if (this.unwanted) {
 						scope.undelivered(error);
@@ -87,8 +81,8 @@ final class EnteredEntry<T> extends Entry.Stacked {
 					scope.drive();
 				}
 				else {
-					scope.recordAcquired(this, ScopeRecorder.Outcome.SUCCESS);
-					this.sink.success((T) Resources.Raw.view(resource(), value()));
+					recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+					this.sink.success((T) RawResource.view(resource(), value()));
 				}
 			}
 			default -> {
@@ -106,7 +100,7 @@ final class EnteredEntry<T> extends Entry.Stacked {
 
 	private void releaseEarly() {
 		if (move(ARRIVED, RELEASING)) {
-			this.scope.release(this, Exit.cancelled("not wanted any more"));
+			release(Exit.cancelled("not wanted any more"));
 			if (this.state == RELEASED) {
 				released();
 			}
@@ -121,11 +115,11 @@ final class EnteredEntry<T> extends Entry.Stacked {
 		Object result = this.value;
 		if (this.unwanted && move(RELEASED, GONE)) {
 			if (result instanceof Throwable error) {
-				this.scope.recordReleased(this, ScopeRecorder.Outcome.ERROR);
+				recordReleased(ScopeRecorder.Outcome.ERROR);
 				this.scope.undelivered(error);
 			}
 			else {
-				this.scope.recordReleased(this, ScopeRecorder.Outcome.SUCCESS);
+				recordReleased(ScopeRecorder.Outcome.SUCCESS);
 			}
 			leave();
 		}

@@ -3,7 +3,11 @@ package io.scopedasync;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
+import io.scopedasync.ScopeRecorder.Outcome;
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
+import reactor.core.Fuseable;
+import reactor.core.publisher.Mono;
 
 /**
  * One resource in one scope, from the acquisition to the end of the release. Every
@@ -65,6 +69,9 @@ abstract class Entry extends Waiter {
 
 	@Nullable Object value;
 
+	/** Whether the release was not in time and a close by force was begun. */
+	boolean aborted;
+
 	/** Whether the recorder knows how the acquisition ended. */
 	boolean recorded;
 
@@ -94,6 +101,130 @@ abstract class Entry extends Waiter {
 		return resource;
 	}
 
+	/** Whether it is held, here or by a scope around this one. */
+	final boolean holds(Object identity) {
+		int now = this.state;
+		return (now == ARRIVED || now == JOINED) && resource().identity() == identity;
+	}
+
+	/** Whether there is something to see: being acquired, held or being released. */
+	final boolean isOpen() {
+		int now = this.state;
+		return now == PENDING || now == ARRIVED || now == JOINED || now == RELEASING;
+	}
+
+	final Object value() {
+		Object value = this.value;
+		if (value == null) {
+			throw new IllegalStateException("nothing acquired");
+		}
+		return value;
+	}
+
+	// Acquisition.
+
+	/**
+	 * Begins the acquisition: in the scope's driver or, for what the body enters, on the
+	 * body's thread.
+	 */
+	@SuppressWarnings("unchecked")
+	final void acquire() {
+		AsyncResource<?> resource = resource();
+		try {
+			if (resource.nesting() != AsyncResource.Nesting.SEPARATE && joins(resource)) {
+				return;
+			}
+			if (this.state == IDLE) {
+				set(PENDING);
+			}
+			if (resource instanceof DirectResource<?> direct) {
+				Object value = ((DirectResource<Object>) direct).attempt(this);
+				if (value != null) {
+					arrivedAtOnce(value);
+				}
+			}
+			else {
+				subscribe(resource);
+			}
+		}
+		catch (Throwable ex) {
+			Throwable error = Exceptions.unwrap(ex);
+			if (this.state == PENDING) {
+				failed(error);
+			}
+			else {
+				this.value = error;
+				set(FAILED);
+			}
+		}
+	}
+
+	private boolean joins(AsyncResource<?> resource) {
+		Entry holder = scope().holder(resource.identity());
+		if (holder == null) {
+			return false;
+		}
+		if (resource.nesting() == AsyncResource.Nesting.REFUSE) {
+			throw new IllegalStateException(
+					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
+							+ "' around this one: asking again would wait for itself. Ask for it once.");
+		}
+		this.value = holder.value();
+		set(JOINED);
+		return true;
+	}
+
+	private void subscribe(AsyncResource<?> resource) throws Exception {
+		Mono<?> acquire = RawResource.acquire(resource);
+		if (acquire == null) {
+			throw new IllegalStateException(
+					"acquire() of '" + resource.name() + "' returned null: return a Mono of exactly one value.");
+		}
+		if (acquire instanceof Fuseable.ScalarCallable<?> ready) {
+			Object value = ready.call();
+			if (value == null) {
+				throw ScopeExtras.emptyAcquisition(resource.name());
+			}
+			arrived(value);
+			return;
+		}
+		boolean cancellable = resource.cancellable();
+		Acquisition acquisition = new Acquisition(this, cancellable);
+		if (cancellable) {
+			this.value = acquisition;
+		}
+		Mono.fromDirect(acquire).subscribe(acquisition);
+	}
+
+	/**
+	 * Nobody else knows of the entry yet, so there is nobody to race with.
+	 */
+	void arrivedAtOnce(Object value) {
+		this.value = value;
+		set(ARRIVED);
+	}
+
+	/** Whether the acquisition can only be waited for. */
+	final boolean isMasked() {
+		return !(resource() instanceof DirectResource || this.value instanceof Acquisition);
+	}
+
+	/**
+	 * Ends a pending acquisition that gives back by itself.
+	 * @return false if it can only be waited for
+	 */
+	final boolean withdraw() {
+		Object acquisition = this.value;
+		if (resource() instanceof DirectResource<?> direct) {
+			return direct.withdraw(this) && move(PENDING, ABANDONED);
+		}
+		if (acquisition instanceof Acquisition cancellable && move(PENDING, ABANDONED)) {
+			cancellable.cancel();
+			return true;
+		}
+		return false;
+	}
+
 	@Override
 	final void arrived(Object value) {
 		this.value = value;
@@ -115,67 +246,106 @@ abstract class Entry extends Waiter {
 		scope().drive();
 	}
 
+	/** The scope took the acquisition back, or stopped waiting for it. */
+	void abandoned() {
+	}
+
+	// Release.
+
+	/** Begins the release; by whoever moved the entry to {@link #RELEASING}. */
+	@SuppressWarnings("unchecked")
+	final void release(Exit exit) {
+		AsyncResource<?> resource = resource();
+		recordAcquired(Outcome.SUCCESS);
+		try {
+			if (resource instanceof DirectResource<?> direct) {
+				((DirectResource<Object>) direct).giveBack(value());
+				this.value = null;
+				set(RELEASED);
+				return;
+			}
+			noteReleaseBegins();
+			Mono<Exit> release = RawResource.exit(resource, value(), exit);
+			if (release == null) {
+				throw new IllegalStateException("release of '" + resource.name()
+						+ "' returned null: return a Mono, Mono.empty() if it is done.");
+			}
+			if (release instanceof Fuseable.ScalarCallable<?> ready) {
+				this.value = ready.call();
+				set(RELEASED);
+				return;
+			}
+			Mono.fromDirect(release).subscribe(new Release(scope(), this));
+		}
+		catch (Throwable ex) {
+			this.value = Exceptions.unwrap(ex);
+			move(RELEASING, RELEASED);
+		}
+	}
+
+	/**
+	 * Closes by force what could not be closed in time.
+	 * @return whether that goes on now, with a time of its own
+	 */
+	final boolean abort() {
+		this.aborted = true;
+		try {
+			Mono<Exit> abort = Resources.unchanged(RawResource.abort(resource(), value()));
+			if (abort instanceof Fuseable.ScalarCallable<?> ready) {
+				ready.call();
+				return false;
+			}
+			Mono.fromDirect(abort).subscribe(new Release(scope(), this));
+			return true;
+		}
+		catch (Throwable ex) {
+			scope().undelivered(Exceptions.unwrap(ex));
+			return false;
+		}
+	}
+
 	/** The release has ended. */
 	void released() {
 		scope().drive();
 	}
 
-	/** The scope took the acquisition back, or stopped waiting for it. */
-	void abandoned() {
-	}
+	// What is recorded.
 
-	/** Whether it is held, here or by a scope around this one. */
-	final boolean holds(Object identity) {
-		int now = this.state;
-		return (now == ARRIVED || now == JOINED) && resource().identity() == identity;
-	}
-
-	/** Whether there is something to see: being acquired, held or being released. */
-	final boolean isOpen() {
-		int now = this.state;
-		return now == PENDING || now == ARRIVED || now == JOINED || now == RELEASING;
-	}
-
-	final Object value() {
-		Object value = this.value;
-		if (value == null) {
-			throw new IllegalStateException("nothing acquired");
+	final void recordAcquired(Outcome outcome) {
+		DefaultAsyncScopes scopes = scope().scopes;
+		if (scopes.recorder != ScopeRecorder.NOOP && !this.recorded) {
+			this.recorded = true;
+			scopes.recorder.acquired(resource().name(), outcome, scopes.clock.nanos() - this.since);
 		}
-		return value;
 	}
 
-	/** An entry of its own beside the scope that is its first. */
-	static class Stacked extends Entry {
-
-		volatile RunningScope scope;
-
-		@Nullable Stacked below;
-
-		@Nullable Stacked above;
-
-		Stacked(RunningScope scope, @Nullable AsyncResource<?> resource) {
-			super(resource);
-			this.scope = scope;
-		}
-
-		@Override
-		final RunningScope scope() {
-			return this.scope;
-		}
-
-		/**
-		 * The scope that this entry stands for has settled; its parent may be waiting for
-		 * that.
-		 */
-		final void childSettled() {
-			set(GONE);
-			RunningScope parent = this.scope;
-			parent.pop(this);
-			if (parent.phase == ScopeMachine.UNWINDING) {
-				parent.drive();
+	private void noteReleaseBegins() {
+		RunningScope scope = scope();
+		if (scope.scopes.timed) {
+			// A scope needs its own beginning to its end.
+			if (scope == this) {
+				scope.extras().releaseBegan = scope.scopes.clock.nanos();
+			}
+			else {
+				this.since = scope.scopes.clock.nanos();
 			}
 		}
+	}
 
+	/**
+	 * What was granted directly takes no time to give back: the clock is left alone.
+	 */
+	final void recordReleased(Outcome outcome) {
+		RunningScope scope = scope();
+		ScopeRecorder recorder = scope.scopes.recorder;
+		if (recorder != ScopeRecorder.NOOP) {
+			AsyncResource<?> resource = resource();
+			long nanos = 0;
+			if (!(resource instanceof DirectResource)) {
+				nanos = scope.scopes.clock.nanos() - ((scope == this) ? scope.extras().releaseBegan : this.since);
+			}
+			recorder.released(resource.name(), outcome, nanos);
+		}
 	}
 
 }

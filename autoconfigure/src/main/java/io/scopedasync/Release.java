@@ -53,7 +53,7 @@ final class Release implements CoreSubscriber<Exit> {
 	@Override
 	public void onComplete() {
 		Entry entry = this.entry;
-		if (entry != null) {
+		if (entry != null && entry.state == Entry.RELEASING) {
 			entry.value = this.result;
 			if (entry.move(Entry.RELEASING, Entry.RELEASED)) {
 				entry.released();

@@ -54,38 +54,8 @@ final class Resources {
 
 	}
 
-	/**
-	 * A resource whose scope keeps more than the body sees: a composition has two values
-	 * to release.
-	 */
-	interface Raw<T> extends AsyncResource<T> {
-
-		/** What the scope keeps until {@link #exitRaw}. */
-		Mono<?> acquireRaw();
-
-		Mono<Exit> exitRaw(Object raw, Exit exit);
-
-		/** What the body sees of it. */
-		Object view(Object raw);
-
-		static Mono<?> acquire(AsyncResource<?> resource) {
-			return (resource instanceof Raw<?> r) ? r.acquireRaw() : resource.acquire();
-		}
-
-		@SuppressWarnings("unchecked")
-		static Mono<Exit> exit(AsyncResource<?> resource, Object raw, Exit exit) {
-			return (resource instanceof Raw<?> r) ? r.exitRaw(raw, exit)
-					: ((AsyncResource<Object>) resource).exit(raw, exit);
-		}
-
-		static Object view(AsyncResource<?> resource, Object raw) {
-			return (resource instanceof Raw<?> r) ? r.view(raw) : raw;
-		}
-
-	}
-
 	/** Passes everything on to the resource it wraps. */
-	private abstract static class Wrapper<T> implements Raw<T> {
+	private abstract static class Wrapper<T> implements RawResource<T> {
 
 		final AsyncResource<T> resource;
 
@@ -110,17 +80,27 @@ final class Resources {
 
 		@Override
 		public Mono<?> acquireRaw() {
-			return Raw.acquire(this.resource);
+			return RawResource.acquire(this.resource);
 		}
 
 		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
-			return Raw.exit(this.resource, raw, exit);
+			return RawResource.exit(this.resource, raw, exit);
+		}
+
+		@Override
+		public Mono<Void> abort(T value) {
+			return abortRaw(value);
+		}
+
+		@Override
+		public Mono<Void> abortRaw(Object raw) {
+			return RawResource.abort(this.resource, raw);
 		}
 
 		@Override
 		public Object view(Object raw) {
-			return Raw.view(this.resource, raw);
+			return RawResource.view(this.resource, raw);
 		}
 
 		@Override
@@ -260,89 +240,6 @@ final class Resources {
 		@Override
 		public String name() {
 			return "exit handler";
-		}
-
-	}
-
-	/** Both values of a composition; the body sees only the second. */
-	private record Pair(Object first, AsyncResource<?> resource, Object second) {
-	}
-
-	/**
-	 * Acquired under the mask of the scope, so plain operators are safe here: no cancel
-	 * reaches them.
-	 */
-	static final class Composed<T, R> implements Raw<R> {
-
-		private final AsyncResource<T> resource;
-
-		private final Function<? super T, ? extends AsyncResource<R>> next;
-
-		Composed(AsyncResource<T> resource, Function<? super T, ? extends AsyncResource<R>> next) {
-			this.resource = resource;
-			this.next = Objects.requireNonNull(next, "next");
-		}
-
-		@Override
-		public Mono<?> acquireRaw() {
-			return Raw.acquire(this.resource)
-				.flatMap((first) -> Mono.defer(() -> second(first)).onErrorResume((error) -> undo(first, error)));
-		}
-
-		@SuppressWarnings("unchecked")
-		private Mono<Pair> second(Object first) {
-			AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) Raw.view(this.resource, first)),
-					"the function given to flatMap returned null");
-			return Raw.acquire(second)
-				.map((raw) -> new Pair(first, second, raw))
-				.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
-		}
-
-		private Mono<Pair> undo(Object first, Throwable error) {
-			return Mono.defer(() -> Raw.exit(this.resource, first, Exit.failed(error))).onErrorResume((suppressed) -> {
-				ScopeExtras.suppress(error, suppressed);
-				return Mono.empty();
-			}).then(Mono.error(error));
-		}
-
-		@Override
-		public Mono<Exit> exitRaw(Object raw, Exit exit) {
-			Pair pair = (Pair) raw;
-			return Mono.defer(() -> Raw.exit(pair.resource(), pair.second(), exit)).materialize().flatMap((second) -> {
-				Throwable error = second.getThrowable();
-				Exit then = (error != null) ? ScopeExtras.afterReleaseError(exit, error)
-						: second.hasValue() ? Objects.requireNonNull(second.get()) : exit;
-				Mono<Exit> first = Mono.defer(() -> Raw.exit(this.resource, pair.first(), then)).defaultIfEmpty(then);
-				// After a cancel no exit carries the error on: it goes to those who hear
-				// what no caller does.
-				return (error != null && then instanceof Exit.Cancelled) ? first.then(Mono.error(error)) : first;
-			});
-		}
-
-		@Override
-		public Object view(Object raw) {
-			Pair pair = (Pair) raw;
-			return Raw.view(pair.resource(), pair.second());
-		}
-
-		@Override
-		public Mono<R> acquire() {
-			return Mono.error(() -> byHand());
-		}
-
-		@Override
-		public Mono<Void> release(R value, Exit exit) {
-			return Mono.error(() -> byHand());
-		}
-
-		private RuntimeException byHand() {
-			return new UnsupportedOperationException("'" + name()
-					+ "' is composed of two resources and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
-		}
-
-		@Override
-		public String name() {
-			return this.resource.name();
 		}
 
 	}

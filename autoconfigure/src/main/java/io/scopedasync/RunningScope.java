@@ -12,14 +12,11 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.util.context.Context;
-import reactor.util.context.ContextView;
 
 /**
  * What users see of a {@link ScopeMachine}, and its place among other scopes.
  */
 abstract class RunningScope extends ScopeMachine implements Scope {
-
-	private static final ThreadLocal<@Nullable RunningScope> OF_THREAD = new ThreadLocal<>();
 
 	RunningScope(DefaultAsyncScopes scopes, ScopeSpec spec) {
 		super(scopes, spec);
@@ -87,17 +84,55 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		interrupt(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, doing)));
 	}
 
+	/** A cancel by the caller or by the scope around: taken, or held back by a shield. */
+	final void cancelFromOutside(Exit exit) {
+		if (this.spec.cancels != ScopeSpec.Cancels.HELD_BACK) {
+			interrupt(exit);
+			return;
+		}
+		ScopeExtras extras = extras();
+		extras.heldBack = exit;
+		for (StackedEntry entry : extras.stack.snapshot()) {
+			if (entry.state == CHILD && entry.value() instanceof RunningScope child) {
+				child.takeHeldBack(exit);
+			}
+		}
+	}
+
+	/** Whether a shield keeps a cancel from its body. */
+	final boolean isHeldBack() {
+		ScopeExtras extras = this.extras;
+		return extras != null && extras.heldBack != null;
+	}
+
+	/** Whether it ends by a limit of its own, however long that is. */
+	final boolean isBounded() {
+		return this.end == null && this.spec.timeout != null;
+	}
+
+	private void takeHeldBack(Exit exit) {
+		if (this.spec.cancels == ScopeSpec.Cancels.TAKEN_WITHIN_SHIELD) {
+			interrupt(exit);
+		}
+	}
+
 	private void adopt(RunningScope child) {
-		Entry.Stacked entry = new Entry.Stacked(this, null);
+		StackedEntry entry = new StackedEntry(this, null);
 		entry.value = child;
 		entry.set(CHILD);
 		child.extras().inParent = entry;
 		pushUnlessEnding(entry);
+		// After the push, so that a cancel that comes now finds the child, or is found
+		// here.
+		Exit heldBack = extras().heldBack;
+		if (heldBack != null) {
+			child.takeHeldBack(heldBack);
+		}
 	}
 
 	/** The value or the scope, whichever the body asked for. */
 	final Object bodyArgument() {
-		return this.spec.ofOneResource ? Resources.Raw.view(resource(), value()) : this;
+		return this.spec.ofOneResource ? RawResource.view(resource(), value()) : this;
 	}
 
 	// Context.
@@ -117,50 +152,6 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		return context;
 	}
 
-	static @Nullable RunningScope innermost(ContextView context) {
-		Scope scope = context.isEmpty() ? null : context.getOrDefault(Scope.class, null);
-		return (scope != null) ? (RunningScope) scope : OF_THREAD.get();
-	}
-
-	static @Nullable RunningScope ofThread() {
-		return OF_THREAD.get();
-	}
-
-	/** Makes a scope the thread's; to be undone with what this returns. */
-	static @Nullable RunningScope bind(@Nullable RunningScope scope) {
-		RunningScope before = OF_THREAD.get();
-		if (scope != null) {
-			OF_THREAD.set(scope);
-		}
-		else {
-			OF_THREAD.remove();
-		}
-		return before;
-	}
-
-	static Mono<Scope> current() {
-		return Mono.deferContextual((context) -> Mono.justOrEmpty(innermost(context)));
-	}
-
-	static <T> Mono<T> held(AsyncResource<T> resource) {
-		return Mono.deferContextual((context) -> {
-			RunningScope scope = innermost(context);
-			T value = (scope != null) ? scope.find(resource) : null;
-			if (value != null) {
-				return Mono.just(value);
-			}
-			if (scope != null && scope.state() == State.CLOSED) {
-				return Mono
-					.error(new ScopeClosedException(scope.name(), "'" + resource.name() + "' was used after scope '"
-							+ scope.name() + "' had ended and given it back: use it inside the scope only."));
-			}
-			return Mono.error(new NoScopeException(resource.name(),
-					"No scope here holds '" + resource.name() + "': annotate the calling method with @ScopedAsync(\""
-							+ resource.name()
-							+ "\"), or call AsyncScopes.use, and stay in its reactive chain or on its thread."));
-		});
-	}
-
 	/** The innermost entry that holds a resource, here or around. */
 	final @Nullable Entry holder(Object identity) {
 		for (RunningScope scope = this; scope != null; scope = scope.parent()) {
@@ -173,19 +164,26 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	}
 
 	private @Nullable Entry ownHolder(Object identity) {
-		synchronized (this) {
-			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
-				if (entry.holds(identity)) {
-					return entry;
-				}
-			}
-		}
-		return holds(identity) ? this : null;
+		ScopeExtras extras = this.extras;
+		StackedEntry above = (extras != null) ? extras.stack.holder(identity) : null;
+		return (above != null) ? above : holds(identity) ? this : null;
 	}
 
-	private Entry.@Nullable Stacked top() {
+	/** What is being acquired, held or released, in order of entry. */
+	private List<Entry> openEntries() {
+		List<Entry> entries = new ArrayList<>();
 		ScopeExtras extras = this.extras;
-		return (extras != null) ? extras.top : null;
+		if (extras != null) {
+			entries.addAll(extras.stack.snapshot());
+			Collections.reverse(entries);
+		}
+		entries.add(0, this);
+		entries.removeIf((entry) -> !entry.isOpen());
+		return entries;
+	}
+
+	final boolean involves(Object identity) {
+		return openEntries().stream().anyMatch((entry) -> entry.resource().identity() == identity);
 	}
 
 	// What users see.
@@ -198,7 +196,7 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	@Override
 	public final @Nullable RunningScope parent() {
 		ScopeExtras extras = this.extras;
-		Entry.Stacked inParent = (extras != null) ? extras.inParent : null;
+		StackedEntry inParent = (extras != null) ? extras.inParent : null;
 		return (inParent != null) ? inParent.scope : null;
 	}
 
@@ -231,43 +229,23 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			if (extras != null && extras.deadline != Long.MAX_VALUE) {
 				earliest = Math.min(earliest, extras.deadline - scope.scopes.clock.nanos());
 			}
+			if (scope.spec.cancels == ScopeSpec.Cancels.HELD_BACK) {
+				break;
+			}
 		}
 		return earliest;
 	}
 
 	@Override
 	public final List<String> resources() {
-		List<String> names = new ArrayList<>();
-		synchronized (this) {
-			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
-				if (entry.isOpen()) {
-					names.add(entry.resource().name());
-				}
-			}
-		}
-		if (isOpen()) {
-			names.add(resource().name());
-		}
-		Collections.reverse(names);
-		return names;
-	}
-
-	final boolean involves(Object identity) {
-		synchronized (this) {
-			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
-				if (entry.isOpen() && entry.resource().identity() == identity) {
-					return true;
-				}
-			}
-		}
-		return isOpen() && resource().identity() == identity;
+		return openEntries().stream().map((entry) -> entry.resource().name()).toList();
 	}
 
 	@Override
 	@SuppressWarnings("unchecked")
 	public final <T> @Nullable T find(AsyncResource<T> resource) {
 		Entry holder = holder(resource.identity());
-		return (holder != null) ? (T) Resources.Raw.view(resource, holder.value()) : null;
+		return (holder != null) ? (T) RawResource.view(resource, holder.value()) : null;
 	}
 
 	@Override
@@ -284,7 +262,7 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 
 	@Override
 	public final void push(Function<? super Exit, ? extends Mono<Exit>> handler) {
-		Entry.Stacked entry = new Entry.Stacked(this, new Resources.Handler(handler));
+		StackedEntry entry = new StackedEntry(this, new Resources.Handler(handler));
 		entry.value = this;
 		entry.recorded = true;
 		entry.set(ARRIVED);
@@ -297,13 +275,13 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	 * The push becomes visible before the look at the phase, whose change is before the
 	 * driver's look at the stack.
 	 */
-	final boolean pushUnlessEnding(Entry.Stacked entry) {
+	final boolean pushUnlessEnding(StackedEntry entry) {
 		int state = entry.state;
-		push(entry);
+		extras().stack.push(entry);
 		if (this.phase < UNWINDING) {
 			return true;
 		}
-		pop(entry);
+		extras().stack.remove(entry);
 		// The driver may have taken it already, then it is as good as pushed in time.
 		return !entry.move(state, GONE);
 	}
@@ -319,21 +297,11 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	public final Scope transfer() {
 		OpenScope owner = new OpenScope(this.scopes, ScopeSpec.of(this.spec.name));
 		owner.open(parent());
-		synchronized (this) {
-			if (this.phase >= UNWINDING) {
-				owner.close();
-				throw new ScopeClosedException(name(),
-						"Scope '" + name() + "' is ending: transfer before its body ends.");
-			}
-			if (this.spec.resources.length != 0) {
-				owner.takeOver(this);
-			}
-			List<Entry.Stacked> entries = new ArrayList<>();
-			for (Entry.Stacked entry = top(); entry != null; entry = entry.below) {
-				entries.add(0, entry);
-			}
-			entries.forEach(owner::takeOver);
+		if (this.phase >= UNWINDING) {
+			owner.close();
+			throw new ScopeClosedException(name(), "Scope '" + name() + "' is ending: transfer before its body ends.");
 		}
+		openEntries().forEach(owner::takeOver);
 		return owner;
 	}
 
@@ -341,11 +309,11 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	final void takeOver(Entry from) {
 		Object value = from.value;
 		if (from.move(ARRIVED, GONE)) {
-			Entry.Stacked entry = new Entry.Stacked(this, from.resource);
+			StackedEntry entry = new StackedEntry(this, from.resource);
 			entry.value = value;
 			entry.recorded = from.recorded;
 			entry.set(ARRIVED);
-			push(entry);
+			extras().stack.push(entry);
 		}
 	}
 
@@ -400,7 +368,7 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
 		AsyncResource<?> resource = entry.resource();
 		try {
-			Mono.fromDirect(Resources.Raw.exit(resource, value, exit)).subscribe(new Release(this, null));
+			Mono.fromDirect(RawResource.exit(resource, value, exit)).subscribe(new Release(this, null));
 		}
 		catch (Throwable ex) {
 			undelivered(ex);

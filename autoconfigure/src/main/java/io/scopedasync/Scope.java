@@ -21,7 +21,7 @@ public interface Scope {
 	 * @return the scope, or empty outside any
 	 */
 	static Mono<Scope> current() {
-		return RunningScope.current();
+		return CurrentScope.current();
 	}
 
 	/**

@@ -25,25 +25,51 @@ final class ScopeExtras {
 
 	@Nullable Disposable deadlineTimer;
 
+	/** Entries above the scope's own. */
+	final EntryStack stack = new EntryStack();
+
 	/** Bounds the step of the unwinding under way. */
-	@Nullable Disposable limitTimer;
+	private @Nullable Disposable limitTimer;
 
 	/** The entry that was not done in time. */
-	volatile @Nullable Entry overdue;
-
-	/** Entries above the scope's own; written under the lock of the scope. */
-	volatile Entry.@Nullable Stacked top;
+	private volatile @Nullable Entry overdue;
 
 	/** The resource being entered, from the second on. */
-	Entry.@Nullable Stacked entering;
+	@Nullable StackedEntry entering;
 
 	/** What stands for this scope in its parent. */
-	Entry.@Nullable Stacked inParent;
+	@Nullable StackedEntry inParent;
 
 	long releaseBegan;
 
+	/** The cancel that a shield keeps from its body. */
+	volatile @Nullable Exit heldBack;
+
 	/** Who waits for the end beside the caller; guarded by the scope. */
 	Sinks.@Nullable Empty<Void> settled;
+
+	/** For the driver. */
+	boolean isOverdue(Entry entry, ScopeMachine scope) {
+		if (this.overdue == entry) {
+			return true;
+		}
+		if (this.limitTimer == null) {
+			this.limitTimer = scope.scopes.clock.schedule(() -> {
+				this.overdue = entry;
+				scope.drive();
+			}, scope.scopes.releaseTimeout);
+		}
+		return false;
+	}
+
+	/** For the driver: the step is done. */
+	void disarm() {
+		if (this.limitTimer != null) {
+			this.limitTimer.dispose();
+			this.limitTimer = null;
+			this.overdue = null;
+		}
+	}
 
 	Entry entering() {
 		Entry entering = this.entering;
@@ -57,9 +83,7 @@ final class ScopeExtras {
 		if (this.deadlineTimer != null) {
 			this.deadlineTimer.dispose();
 		}
-		if (this.limitTimer != null) {
-			this.limitTimer.dispose();
-		}
+		disarm();
 		Sinks.Empty<Void> settled;
 		synchronized (scope) {
 			settled = this.settled;

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
@@ -39,7 +40,7 @@ final class ScopeFlux<R> extends Flux<R> {
 	public void subscribe(CoreSubscriber<? super R> actual) {
 		Running<R> running = new Running<>(this.scopes, this.spec, this.body, actual);
 		actual.onSubscribe(running);
-		running.start(RunningScope.innermost(actual.currentContext()));
+		running.start(CurrentScope.innermost(actual.currentContext()));
 	}
 
 	private static final class Running<R> extends RunningScope implements CoreSubscriber<R>, Subscription {
@@ -95,7 +96,7 @@ final class ScopeFlux<R> extends Flux<R> {
 				}
 			}
 			catch (Throwable ex) {
-				endedAtOnce(Exit.failed(ex));
+				endedAtOnce(Exit.failed(Exceptions.unwrap(ex)));
 				return;
 			}
 			Flux.<R>from(publisher).subscribe(this);
@@ -108,7 +109,7 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || !beginsEmitting()) {
+			if (this.end != null || this.cancelled || !beginsEmitting()) {
 				Operators.onDiscard(value, this.actual.currentContext());
 				return;
 			}
@@ -168,7 +169,11 @@ final class ScopeFlux<R> extends Flux<R> {
 		@Override
 		public void cancel() {
 			this.cancelled = true;
-			interrupt(ScopeExtras.BY_SUBSCRIBER);
+			cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
+			if (isHeldBack()) {
+				// Nobody asks any more, and it is to come to its end.
+				this.upstream.request(Long.MAX_VALUE);
+			}
 		}
 
 		@Override

@@ -30,13 +30,13 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			Function<?, ? extends CompletionStage<? extends R>> body) {
 		Running<R> running = new Running<>(scopes, spec,
 				(Function<Object, ? extends CompletionStage<? extends R>>) body);
-		running.start(RunningScope.ofThread());
+		running.start(CurrentScope.ofThread());
 		return running.future;
 	}
 
 	private boolean byOthers(boolean completed) {
 		if (completed) {
-			this.scope.interrupt(BY_OTHERS);
+			this.scope.cancelFromOutside(BY_OTHERS);
 		}
 		return completed;
 	}
@@ -118,7 +118,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		@Override
 		void startBody() {
-			RunningScope before = bind(this);
+			RunningScope before = CurrentScope.bind(this);
 			CompletionStage<? extends R> stage;
 			try {
 				stage = this.body.apply(bodyArgument());
@@ -132,7 +132,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				return;
 			}
 			finally {
-				bind(before);
+				CurrentScope.bind(before);
 			}
 			if (stage instanceof CompletableFuture<? extends R> done && done.isDone()
 					&& !done.isCompletedExceptionally()) {

@@ -6,8 +6,6 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import reactor.core.Fuseable;
-import reactor.core.publisher.Mono;
 
 import io.scopedasync.ScopeRecorder.Outcome;
 
@@ -197,12 +195,12 @@ abstract class ScopeMachine extends Entry {
 		this.entered = (short) (count + 1);
 		Entry entry = this;
 		if (count != 0) {
-			Entry.Stacked stacked = new Entry.Stacked((RunningScope) this, resources[count]);
+			StackedEntry stacked = new StackedEntry((RunningScope) this, resources[count]);
 			extras().entering = stacked;
-			push(stacked);
+			extras().stack.push(stacked);
 			entry = stacked;
 		}
-		acquire(entry);
+		entry.acquire();
 		return true;
 	}
 
@@ -218,89 +216,15 @@ abstract class ScopeMachine extends Entry {
 		if (now == FAILED) {
 			entry.set(GONE);
 			Throwable error = (Throwable) entry.value();
-			recordAcquired(entry, ScopeExtras.outcomeOf(error));
-			decide(Exit.failed(error));
+			entry.recordAcquired(ScopeExtras.outcomeOf(error));
+			if (!decide(Exit.failed(error))) {
+				((RunningScope) this).undelivered(error);
+			}
 		}
 		else if (now == ARRIVED) {
-			recordAcquired(entry, Outcome.SUCCESS);
+			entry.recordAcquired(Outcome.SUCCESS);
 		}
 		return now != PENDING;
-	}
-
-	/**
-	 * Begins an acquisition: in the driver or, for what the body enters, on the body's
-	 * thread.
-	 */
-	@SuppressWarnings("unchecked")
-	final void acquire(Entry entry) {
-		AsyncResource<?> resource = entry.resource();
-		try {
-			if (resource.nesting() != AsyncResource.Nesting.SEPARATE && joins(entry, resource)) {
-				return;
-			}
-			if (entry.state == IDLE) {
-				entry.set(PENDING);
-			}
-			if (resource instanceof DirectResource<?> direct) {
-				Object value = ((DirectResource<Object>) direct).attempt(entry);
-				if (value != null && entry == this) {
-					entry.value = value;
-					entry.set(ARRIVED);
-				}
-				else if (value != null) {
-					entry.arrived(value);
-				}
-			}
-			else {
-				subscribe(entry, resource);
-			}
-		}
-		catch (Throwable ex) {
-			if (entry.state != PENDING) {
-				entry.value = ex;
-				entry.set(FAILED);
-			}
-			else {
-				entry.failed(ex);
-			}
-		}
-	}
-
-	private boolean joins(Entry entry, AsyncResource<?> resource) {
-		Entry holder = ((RunningScope) this).holder(resource.identity());
-		if (holder == null) {
-			return false;
-		}
-		if (resource.nesting() == AsyncResource.Nesting.REFUSE) {
-			throw new IllegalStateException(
-					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
-							+ "' around this one: asking again would wait for itself. Ask for it once.");
-		}
-		entry.value = holder.value();
-		entry.set(JOINED);
-		return true;
-	}
-
-	private void subscribe(Entry entry, AsyncResource<?> resource) throws Exception {
-		Mono<?> acquire = Resources.Raw.acquire(resource);
-		if (acquire == null) {
-			throw new IllegalStateException(
-					"acquire() of '" + resource.name() + "' returned null: return a Mono of exactly one value.");
-		}
-		if (acquire instanceof Fuseable.ScalarCallable<?> ready) {
-			Object value = ready.call();
-			if (value == null) {
-				throw ScopeExtras.emptyAcquisition(resource.name());
-			}
-			entry.arrived(value);
-			return;
-		}
-		boolean cancellable = resource.cancellable();
-		Acquisition acquisition = new Acquisition(entry, cancellable);
-		if (cancellable) {
-			entry.value = acquisition;
-		}
-		Mono.fromDirect(acquire).subscribe(acquisition);
 	}
 
 	private boolean unwind() {
@@ -312,7 +236,7 @@ abstract class ScopeMachine extends Entry {
 
 	private boolean releaseNext() {
 		ScopeExtras extras = this.extras;
-		Entry.Stacked top = (extras != null) ? extras.top : null;
+		StackedEntry top = (extras != null) ? extras.stack.top() : null;
 		Entry entry = (top != null) ? top : this;
 		switch (entry.state) {
 			case CHILD -> {
@@ -329,11 +253,11 @@ abstract class ScopeMachine extends Entry {
 			case ARRIVED -> {
 				disarm();
 				if (entry.move(ARRIVED, RELEASING)) {
-					release(entry, end());
+					entry.release(end());
 				}
 			}
 			case RELEASING -> {
-				return isOverdueOrArmed(entry) && giveUpRelease(entry);
+				return isOverdue(entry) && giveUpRelease(entry);
 			}
 			case RELEASED -> {
 				disarm();
@@ -346,7 +270,7 @@ abstract class ScopeMachine extends Entry {
 					settle();
 					return false;
 				}
-				pop((Entry.Stacked) entry);
+				extras().stack.remove((StackedEntry) entry);
 			}
 		}
 		return true;
@@ -356,28 +280,16 @@ abstract class ScopeMachine extends Entry {
 	 * Ends an acquisition that nobody wants any more; false if it can only be waited for.
 	 */
 	private boolean takeBack(Entry entry) {
-		Object acquisition = entry.value;
-		boolean back;
-		if (entry.resource() instanceof DirectResource<?> direct) {
-			back = direct.withdraw(entry) && entry.move(PENDING, ABANDONED);
-		}
-		else if (acquisition instanceof Acquisition cancellable) {
-			back = entry.move(PENDING, ABANDONED);
-			if (back) {
-				cancellable.cancel();
-			}
-		}
-		else {
-			back = isOverdueOrArmed(entry) && entry.move(PENDING, ABANDONED);
-			if (back) {
-				disarm();
-				releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
-						"The acquisition, waited for by a scope that was cancelled,"));
-			}
+		boolean back = entry.withdraw();
+		if (!back && entry.isMasked() && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
+			back = true;
+			disarm();
+			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
+					"The acquisition, waited for by a scope that was cancelled,"));
 		}
 		if (back) {
 			entry.abandoned();
-			recordAcquired(entry, (this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
+			entry.recordAcquired((this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
 		}
 		return back || entry.state != PENDING;
 	}
@@ -389,12 +301,14 @@ abstract class ScopeMachine extends Entry {
 	private boolean isChildDone(Entry entry) {
 		RunningScope child = (RunningScope) entry.value();
 		Exit end = end();
-		if (child.phase < UNWINDING && (child.isByHand() || end instanceof Exit.Cancelled || isLimit(end))) {
-			child.interrupt(
-					child.isByHand() ? end : Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		if (child.isByHand()) {
+			child.interrupt(end);
 		}
-		if (child.phase == UNWINDING || (child.phase < UNWINDING && child.end != null)) {
-			if (!isOverdueOrArmed(entry)) {
+		else if (end instanceof Exit.Cancelled || isLimit(end)) {
+			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
+		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
+			if (child.isBounded() || !isOverdue(entry)) {
 				return false;
 			}
 			disarm();
@@ -408,67 +322,31 @@ abstract class ScopeMachine extends Entry {
 		return end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException;
 	}
 
-	/**
-	 * Begins a release; by the driver, or by whoever else moved the entry to
-	 * {@link #RELEASING}.
-	 */
-	@SuppressWarnings("unchecked")
-	final void release(Entry entry, Exit exit) {
-		AsyncResource<?> resource = entry.resource();
-		recordAcquired(entry, Outcome.SUCCESS);
-		try {
-			if (resource instanceof DirectResource<?> direct) {
-				((DirectResource<Object>) direct).giveBack(entry.value());
-				entry.value = null;
-				entry.set(RELEASED);
-				return;
-			}
-			if (this.scopes.timed) {
-				if (entry == this) {
-					extras().releaseBegan = this.scopes.clock.nanos();
-				}
-				else {
-					entry.since = this.scopes.clock.nanos();
-				}
-			}
-			Mono<Exit> release = Resources.Raw.exit(resource, entry.value(), exit);
-			if (release == null) {
-				throw new IllegalStateException("release of '" + resource.name()
-						+ "' returned null: return a Mono, Mono.empty() if it is done.");
-			}
-			if (release instanceof Fuseable.ScalarCallable<?> ready) {
-				entry.value = ready.call();
-				entry.set(RELEASED);
-				return;
-			}
-			Mono.fromDirect(release).subscribe(new Release((RunningScope) this, entry));
-		}
-		catch (Throwable ex) {
-			entry.value = ex;
-			entry.move(RELEASING, RELEASED);
-		}
-	}
-
+	/** The caller goes on, after a close by force where the resource knows one. */
 	private boolean giveUpRelease(Entry entry) {
-		if (entry.move(RELEASING, ABANDONED)) {
-			disarm();
+		disarm();
+		if (!entry.aborted) {
 			releaseFailed(
 					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
-			recordReleased(entry, Outcome.TIMEOUT);
+			entry.recordReleased(Outcome.TIMEOUT);
+			if (entry.abort()) {
+				return true;
+			}
 		}
+		entry.move(RELEASING, ABANDONED);
 		return true;
 	}
 
 	private void afterRelease(Entry entry, @Nullable Object result) {
 		if (result instanceof Throwable error) {
 			releaseFailed(error);
-			recordReleased(entry, Outcome.ERROR);
-			return;
 		}
-		recordReleased(entry, Outcome.SUCCESS);
-		if (result instanceof Exit exit && exit != this.end) {
+		else if (result instanceof Exit exit && exit != this.end) {
 			this.end = exit;
 			forgetResult();
+		}
+		if (!entry.aborted) {
+			entry.recordReleased((result instanceof Throwable) ? Outcome.ERROR : Outcome.SUCCESS);
 		}
 	}
 
@@ -519,69 +397,16 @@ abstract class ScopeMachine extends Entry {
 		return end;
 	}
 
-	// The stack above this entry.
-
-	/** In the driver, or under the lock of this after a look at the phase. */
-	final synchronized void push(Entry.Stacked entry) {
-		ScopeExtras extras = extras();
-		Entry.Stacked top = extras.top;
-		entry.below = top;
-		if (top != null) {
-			top.above = entry;
-		}
-		extras.top = entry;
-	}
-
-	/** Forgets an entry that is done, wherever it stands. */
-	final synchronized void pop(Entry.Stacked entry) {
-		ScopeExtras extras = extras();
-		Entry.Stacked above = entry.above;
-		Entry.Stacked below = entry.below;
-		if (above != null) {
-			above.below = below;
-		}
-		else if (extras.top == entry) {
-			extras.top = below;
-		}
-		if (below != null) {
-			below.above = above;
-		}
-		entry.above = null;
-		entry.below = null;
-	}
-
-	// Limits of single steps.
-
-	private void arm(Entry entry) {
-		ScopeExtras extras = extras();
-		if (extras.limitTimer == null) {
-			extras.limitTimer = this.scopes.clock.schedule(() -> {
-				extras.overdue = entry;
-				drive();
-			}, this.scopes.releaseTimeout);
-		}
+	/** Whether an entry had its time; the time begins with the first look. */
+	private boolean isOverdue(Entry entry) {
+		return extras().isOverdue(entry, this);
 	}
 
 	private void disarm() {
 		ScopeExtras extras = this.extras;
-		if (extras != null && extras.limitTimer != null) {
-			extras.limitTimer.dispose();
-			extras.limitTimer = null;
-			extras.overdue = null;
+		if (extras != null) {
+			extras.disarm();
 		}
-	}
-
-	private boolean isOverdueOrArmed(Entry entry) {
-		if (!isOverdue(entry)) {
-			arm(entry);
-			return false;
-		}
-		return true;
-	}
-
-	private boolean isOverdue(Entry entry) {
-		ScopeExtras extras = this.extras;
-		return extras != null && extras.overdue == entry;
 	}
 
 	final ScopeExtras extras() {
@@ -596,30 +421,6 @@ abstract class ScopeMachine extends Entry {
 			}
 		}
 		return extras;
-	}
-
-	// What is recorded.
-
-	final void recordAcquired(Entry entry, Outcome outcome) {
-		ScopeRecorder recorder = this.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP && !entry.recorded) {
-			entry.recorded = true;
-			recorder.acquired(entry.resource().name(), outcome, this.scopes.clock.nanos() - entry.since);
-		}
-	}
-
-	/**
-	 * Nothing that was granted without a wait takes time to give back: the clock is left
-	 * alone.
-	 */
-	final void recordReleased(Entry entry, Outcome outcome) {
-		ScopeRecorder recorder = this.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP) {
-			AsyncResource<?> resource = entry.resource();
-			long began = (entry == this && this.extras != null) ? extras().releaseBegan : entry.since;
-			recorder.released(resource.name(), outcome,
-					(resource instanceof DirectResource) ? 0 : this.scopes.clock.nanos() - began);
-		}
 	}
 
 }

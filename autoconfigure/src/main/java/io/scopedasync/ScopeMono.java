@@ -5,6 +5,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
+import reactor.core.Exceptions;
 import reactor.core.Fuseable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
@@ -40,7 +41,7 @@ final class ScopeMono<R> extends Mono<R> {
 	public void subscribe(CoreSubscriber<? super R> actual) {
 		Running<R> running = new Running<>(this.scopes, this.spec, this.body, actual);
 		actual.onSubscribe(running);
-		running.start(RunningScope.innermost(actual.currentContext()));
+		running.start(CurrentScope.innermost(actual.currentContext()));
 	}
 
 	/**
@@ -109,7 +110,7 @@ final class ScopeMono<R> extends Mono<R> {
 				}
 			}
 			catch (Throwable ex) {
-				endedAtOnce(Exit.failed(ex));
+				endedAtOnce(Exit.failed(Exceptions.unwrap(ex)));
 				return;
 			}
 			Mono.<R>fromDirect(mono).subscribe(this);
@@ -170,7 +171,7 @@ final class ScopeMono<R> extends Mono<R> {
 			if (before == VALUE_READY) {
 				discard();
 			}
-			interrupt(ScopeExtras.BY_SUBSCRIBER);
+			cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
 		}
 
 		@Override

@@ -24,11 +24,22 @@ public final class ScopeSpec {
 	/** Whether the body is given the resource's value instead of the scope. */
 	final boolean ofOneResource;
 
-	private ScopeSpec(String name, AsyncResource<?>[] resources, @Nullable Duration timeout, boolean ofOneResource) {
+	final Cancels cancels;
+
+	private ScopeSpec(String name, AsyncResource<?>[] resources, @Nullable Duration timeout, boolean ofOneResource,
+			Cancels cancels) {
 		this.name = name;
 		this.resources = resources;
 		this.timeout = timeout;
 		this.ofOneResource = ofOneResource;
+		this.cancels = cancels;
+	}
+
+	/** What a cancel from outside does. */
+	enum Cancels {
+
+		TAKEN, HELD_BACK, TAKEN_WITHIN_SHIELD
+
 	}
 
 	/**
@@ -37,11 +48,11 @@ public final class ScopeSpec {
 	 * @return the spec
 	 */
 	public static ScopeSpec of(String name) {
-		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false);
+		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false, Cancels.TAKEN);
 	}
 
 	static ScopeSpec ofOne(AsyncResource<?> resource) {
-		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true);
+		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true, Cancels.TAKEN);
 	}
 
 	/**
@@ -55,7 +66,7 @@ public final class ScopeSpec {
 		for (int i = 0; i < resources.length; i++) {
 			all[this.resources.length + i] = Objects.requireNonNull(resources[i], "resource");
 		}
-		return new ScopeSpec(this.name, all, this.timeout, false);
+		return new ScopeSpec(this.name, all, this.timeout, false, this.cancels);
 	}
 
 	/**
@@ -66,7 +77,29 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec timeout(Duration timeout) {
-		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false);
+		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false,
+				this.cancels);
+	}
+
+	/**
+	 * The same as a shield: a cancel or a limit from outside is held back until the scope
+	 * has ended by itself, and the scopes around it wait for that before they release
+	 * anything. Give it a {@link #timeout} of its own; without one, those around it wait
+	 * as long as for a release. Outer limits are hidden from what it contains. A thread's
+	 * interrupt is not held back.
+	 * @return the new spec
+	 */
+	public ScopeSpec shielded() {
+		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.HELD_BACK);
+	}
+
+	/**
+	 * The same as an opening in the shield right around it: what that shield holds back
+	 * takes effect in here. Shields further out still hold.
+	 * @return the new spec
+	 */
+	public ScopeSpec unshielded() {
+		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.TAKEN_WITHIN_SHIELD);
 	}
 
 	/**

@@ -71,7 +71,9 @@ import org.springframework.aot.hint.annotation.Reflective;
  * </tr>
  * <tr>
  * <td>{@code @Retryable}</td>
- * <td>each attempt is a scope of its own, and nothing is held between two attempts</td>
+ * <td>each attempt is a scope of its own, and nothing is held between two attempts. A
+ * future that failed is not retried: {@code @Retryable} looks at what a call throws, and
+ * here it throws nothing</td>
  * </tr>
  * <tr>
  * <td>advice with an order of its own below {@code LOWEST_PRECEDENCE - 100}, Spring

@@ -88,7 +88,7 @@ final class LimiterRegistrar implements ImportBeanDefinitionRegistrar {
 	}
 
 	/**
-	 * The environment variable SCOPED_ASYNC_LIMITERS_QUOTESLIMIT_PERMITS is meant for
+	 * The environment variable SCOPEDASYNC_LIMITERS_QUOTESLIMIT_PERMITS is meant for
 	 * quotes-limit, and is bound to it; that it is bound to a further limiter quoteslimit
 	 * as well is not meant.
 	 */

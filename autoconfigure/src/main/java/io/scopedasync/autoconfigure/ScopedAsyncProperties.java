@@ -28,7 +28,7 @@ public class ScopedAsyncProperties {
 	/**
 	 * How long open scopes are left alone at shutdown before they are cancelled.
 	 */
-	private Duration shutdownTimeout = Duration.ofSeconds(20);
+	private Duration shutdownTimeout = Duration.ofSeconds(15);
 
 	/**
 	 * Limiters by name. Each is a bean of that name.

@@ -93,12 +93,7 @@ public final class ScopedAsyncBeanPostProcessor extends AbstractBeanFactoryAware
 		}
 		catch (AopConfigException ex) {
 			for (AnnotatedMethod annotated : AnnotatedMethod.all(bean.getClass(), beanName)) {
-				throw annotated.invalid(
-						"can't be intercepted, since no proxy can be made of " + bean.getClass().getName(),
-						"Make the class neither final nor sealed nor a record (in Kotlin: add 'open', or the kotlin-spring "
-								+ "compiler plugin), declare the method in an interface of the class and set "
-								+ "spring.aop.proxy-target-class=false, or use AsyncScopes inside the method.",
-						ex);
+				throw Interceptability.noProxy(annotated, bean.getClass(), ex);
 			}
 			throw ex;
 		}

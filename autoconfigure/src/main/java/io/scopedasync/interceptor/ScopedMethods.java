@@ -133,14 +133,21 @@ final class ScopedMethods implements MethodInterceptor {
 	}
 
 	private String resolve(String value, AnnotatedMethod annotated) {
+		String resolved = null;
+		Exception cause = null;
 		try {
-			String resolved = this.beanFactory.resolveEmbeddedValue(value);
-			return (resolved != null) ? resolved : "";
+			resolved = this.beanFactory.resolveEmbeddedValue(value);
 		}
 		catch (IllegalArgumentException ex) {
-			throw annotated.invalid("has the placeholder '" + value + "', which can't be resolved: " + ex.getMessage(),
-					"Define the property, or give a default, as in ${name:default}.", ex);
+			cause = ex;
 		}
+		// Boot's resolver throws, the one of a plain context leaves what it can't
+		// resolve.
+		if (resolved == null || resolved.contains("${")) {
+			throw annotated.invalid("has the placeholder '" + value + "', which can't be resolved",
+					"Define the property, or give a default, as in ${name:default}.", cause);
+		}
+		return resolved;
 	}
 
 	private @Nullable Duration timeout(AnnotatedMethod annotated) {

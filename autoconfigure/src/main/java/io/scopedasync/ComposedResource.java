@@ -1,0 +1,101 @@
+package io.scopedasync;
+
+import java.util.Objects;
+import java.util.function.Function;
+
+import reactor.core.publisher.Mono;
+
+/**
+ * Acquired under the mask of the scope, so plain operators are safe here: no cancel
+ * reaches them.
+ */
+final class ComposedResource<T, R> implements RawResource<R> {
+
+	private final AsyncResource<T> resource;
+
+	private final Function<? super T, ? extends AsyncResource<R>> next;
+
+	ComposedResource(AsyncResource<T> resource, Function<? super T, ? extends AsyncResource<R>> next) {
+		this.resource = resource;
+		this.next = Objects.requireNonNull(next, "next");
+	}
+
+	@Override
+	public Mono<?> acquireRaw() {
+		return RawResource.acquire(this.resource)
+			.flatMap((first) -> Mono.defer(() -> second(first)).onErrorResume((error) -> undo(first, error)));
+	}
+
+	@SuppressWarnings("unchecked")
+	private Mono<Pair> second(Object first) {
+		AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) RawResource.view(this.resource, first)),
+				"the function given to flatMap returned null");
+		return RawResource.acquire(second)
+			.map((raw) -> new Pair(first, second, raw))
+			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
+	}
+
+	private Mono<Pair> undo(Object first, Throwable error) {
+		return Mono.defer(() -> RawResource.exit(this.resource, first, Exit.failed(error)))
+			.onErrorResume((suppressed) -> {
+				ScopeExtras.suppress(error, suppressed);
+				return Mono.empty();
+			})
+			.then(Mono.error(error));
+	}
+
+	@Override
+	public Mono<Exit> exitRaw(Object raw, Exit exit) {
+		Pair pair = (Pair) raw;
+		return Mono.defer(() -> RawResource.exit(pair.resource(), pair.second(), exit))
+			.materialize()
+			.flatMap((second) -> {
+				Throwable error = second.getThrowable();
+				Exit then = (error != null) ? ScopeExtras.afterReleaseError(exit, error)
+						: second.hasValue() ? Objects.requireNonNull(second.get()) : exit;
+				Mono<Exit> first = Mono.defer(() -> RawResource.exit(this.resource, pair.first(), then))
+					.defaultIfEmpty(then);
+				// After a cancel no exit carries the error on: it goes to those who hear
+				// what no caller does.
+				return (error != null && then instanceof Exit.Cancelled) ? first.then(Mono.error(error)) : first;
+			});
+	}
+
+	@Override
+	public Mono<Void> abortRaw(Object raw) {
+		Pair pair = (Pair) raw;
+		return Mono.whenDelayError(Mono.defer(() -> RawResource.abort(pair.resource(), pair.second())),
+				Mono.defer(() -> RawResource.abort(this.resource, pair.first())));
+	}
+
+	@Override
+	public Object view(Object raw) {
+		Pair pair = (Pair) raw;
+		return RawResource.view(pair.resource(), pair.second());
+	}
+
+	@Override
+	public Mono<R> acquire() {
+		return Mono.error(() -> byHand());
+	}
+
+	@Override
+	public Mono<Void> release(R value, Exit exit) {
+		return Mono.error(() -> byHand());
+	}
+
+	private RuntimeException byHand() {
+		return new UnsupportedOperationException("'" + name()
+				+ "' is composed of two resources and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
+	}
+
+	@Override
+	public String name() {
+		return this.resource.name();
+	}
+
+	/** Both values of a composition; the body sees only the second. */
+	private record Pair(Object first, AsyncResource<?> resource, Object second) {
+	}
+
+}

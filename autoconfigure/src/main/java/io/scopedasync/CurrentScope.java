@@ -1,0 +1,61 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.util.context.ContextView;
+
+/**
+ * Finds the scope around a subscriber: in its Reactor context, else on its thread, where
+ * blocking and future bodies run.
+ */
+final class CurrentScope {
+
+	private static final ThreadLocal<@Nullable RunningScope> OF_THREAD = new ThreadLocal<>();
+
+	private CurrentScope() {
+	}
+
+	static @Nullable RunningScope innermost(ContextView context) {
+		Scope scope = context.isEmpty() ? null : context.getOrDefault(Scope.class, null);
+		return (scope != null) ? (RunningScope) scope : OF_THREAD.get();
+	}
+
+	static @Nullable RunningScope ofThread() {
+		return OF_THREAD.get();
+	}
+
+	/** Makes a scope the thread's; to be undone with what this returns. */
+	static @Nullable RunningScope bind(@Nullable RunningScope scope) {
+		RunningScope before = OF_THREAD.get();
+		if (scope != null) {
+			OF_THREAD.set(scope);
+		}
+		else {
+			OF_THREAD.remove();
+		}
+		return before;
+	}
+
+	static Mono<Scope> current() {
+		return Mono.deferContextual((context) -> Mono.justOrEmpty(innermost(context)));
+	}
+
+	static <T> Mono<T> held(AsyncResource<T> resource) {
+		return Mono.deferContextual((context) -> {
+			RunningScope scope = innermost(context);
+			T value = (scope != null) ? scope.find(resource) : null;
+			if (value != null) {
+				return Mono.just(value);
+			}
+			String name = resource.name();
+			if (scope != null && scope.state() == Scope.State.CLOSED) {
+				return Mono.error(new ScopeClosedException(scope.name(), "'" + name + "' was used after scope '"
+						+ scope.name() + "' had ended and given it back: use it inside the scope only."));
+			}
+			return Mono.error(new NoScopeException(name,
+					"No scope here holds '" + name + "': annotate the calling method with @ScopedAsync(\"" + name
+							+ "\"), or call AsyncScopes.use, and stay in its reactive chain or on its thread."));
+		});
+	}
+
+}

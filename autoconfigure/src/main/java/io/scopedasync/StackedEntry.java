@@ -1,0 +1,43 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+
+/** An entry of its own beside the scope that is its first. */
+class StackedEntry extends Entry {
+
+	volatile RunningScope scope;
+
+	@Nullable StackedEntry below;
+
+	@Nullable StackedEntry above;
+
+	StackedEntry(RunningScope scope, @Nullable AsyncResource<?> resource) {
+		super(resource);
+		this.scope = scope;
+	}
+
+	@Override
+	final RunningScope scope() {
+		return this.scope;
+	}
+
+	/** Whoever entered it may be gone by the time it arrives. */
+	@Override
+	final void arrivedAtOnce(Object value) {
+		arrived(value);
+	}
+
+	/**
+	 * The scope that this entry stands for has settled; its parent may be waiting for
+	 * that.
+	 */
+	final void childSettled() {
+		set(GONE);
+		RunningScope parent = this.scope;
+		parent.extras().stack.remove(this);
+		if (parent.phase == ScopeMachine.UNWINDING) {
+			parent.drive();
+		}
+	}
+
+}

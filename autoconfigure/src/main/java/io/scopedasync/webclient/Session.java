@@ -1,0 +1,179 @@
+package io.scopedasync.webclient;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+
+import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeClosedException;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.pool.PooledRef;
+
+import org.springframework.http.HttpMethod;
+import org.springframework.http.client.reactive.ClientHttpRequest;
+import org.springframework.http.client.reactive.ClientHttpResponse;
+import org.springframework.web.reactive.function.client.WebClient;
+
+/**
+ * An HTTP session as one scope is lent it. Its cookies, connections and login are those
+ * of earlier scopes; its requests are this scope's alone, and end with it at the latest.
+ */
+public final class Session {
+
+	private final SessionResource resource;
+
+	private final PooledSession pooled;
+
+	/** Null while nobody is lent the session: in login and logout. */
+	private final @Nullable PooledRef<PooledSession> ref;
+
+	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
+
+	private volatile boolean ended;
+
+	private volatile boolean invalid;
+
+	private Session(SessionResource resource, PooledSession pooled, @Nullable PooledRef<PooledSession> ref) {
+		this.resource = resource;
+		this.pooled = pooled;
+		this.ref = ref;
+	}
+
+	static Session lent(SessionResource resource, PooledRef<PooledSession> ref) {
+		return new Session(resource, ref.poolable(), ref);
+	}
+
+	static Session unlent(SessionResource resource, PooledSession pooled) {
+		return new Session(resource, pooled, null);
+	}
+
+	/**
+	 * A client whose requests belong to this session, whoever subscribes to them. Base
+	 * URL, default headers, customizers and limits are those of the injected client.
+	 * @return the client; after the end of the scope its requests fail with
+	 * {@link ScopeClosedException}
+	 */
+	public WebClient client() {
+		return this.resource.client(Mono.just(this));
+	}
+
+	/**
+	 * Has the session discarded at the end of its scope instead of lent again, for
+	 * instance because the server has forgotten it. Calling it twice is the same as once.
+	 */
+	public void invalidate() {
+		this.invalid = true;
+	}
+
+	/**
+	 * The name of the session's resource.
+	 * @return the name
+	 */
+	public String name() {
+		return this.resource.name();
+	}
+
+	@Override
+	public String toString() {
+		return "session '" + name() + "'" + (this.ended ? " (ended)" : "");
+	}
+
+	Mono<ClientHttpResponse> exchange(HttpMethod method, URI uri, @Nullable Duration remaining,
+			Function<? super ClientHttpRequest, Mono<Void>> callback) {
+		Exchange exchange = new Exchange(this, method, uri);
+		this.exchanges.add(exchange);
+		if (this.ended) {
+			// After adding, so that either this or the end of the session sees the other.
+			this.exchanges.remove(exchange);
+			return Mono.error(ended(exchange.describe()));
+		}
+		Duration total = this.resource.options().totalTimeout;
+		return (remaining != null && remaining.compareTo(total) < 0)
+				? exchange.run(this.pooled.connector(), remaining, "what its scope had left", callback)
+				: exchange.run(this.pooled.connector(), total, "its total-timeout", callback);
+	}
+
+	/**
+	 * Ends what is still going on.
+	 * @return completes, always, once every connection is free or closed; past the bound
+	 * the session is invalid
+	 */
+	Mono<Void> end() {
+		this.ended = true;
+		if (this.exchanges.isEmpty()) {
+			return Mono.empty();
+		}
+		List<Mono<Void>> ends = this.exchanges.stream()
+			.map((exchange) -> exchange.stop(ended(exchange.describe()), true))
+			.toList();
+		// Each exchange closes its connection within the drain limit; only a blocked
+		// event loop makes this wait longer.
+		Mono<Void> late = after(drainTimeout().multipliedBy(2)).then(Mono.fromRunnable(this::invalidate));
+		return Mono.firstWithSignal(Mono.when(ends), late);
+	}
+
+	/**
+	 * Ends what is still going on, and gives the session back.
+	 * @return completes once the pool has it, or has discarded it
+	 */
+	Mono<Void> giveBack() {
+		PooledRef<PooledSession> ref = Objects.requireNonNull(this.ref, "ref");
+		return end().then(Mono.defer(() -> this.invalid ? ref.invalidate() : ref.release()));
+	}
+
+	private ScopeClosedException ended(String request) {
+		return new ScopeClosedException(name(), request + " was under way when the scope of session '" + name()
+				+ "' ended, or was sent after it. Have the scoped method's result wait for every request that it sends.");
+	}
+
+	void answered(URI uri, ClientHttpResponse response) {
+		this.pooled.answered(uri, response);
+		SessionLogin login = this.resource.options().login;
+		if (login != null && this.ref != null && login.expired(response.getStatusCode())) {
+			this.pooled.expire();
+			this.invalid = true;
+		}
+	}
+
+	void finished(Exchange exchange) {
+		this.exchanges.remove(exchange);
+	}
+
+	void unreadBody(String request) {
+		this.resource.unreadBody(request);
+	}
+
+	SessionTimeoutException noConnection(String request) {
+		Duration timeout = this.resource.options().acquireTimeout;
+		return new SessionTimeoutException(name(), timeout,
+				request + " waited longer than the acquire-timeout of " + timeout.toMillis() + " ms for one of the "
+						+ this.resource.options().connections + " connections of session '" + name()
+						+ "'. Raise the session's 'connections', or send fewer requests at once.");
+	}
+
+	List<CookieJar.Entry> cookies(URI uri) {
+		return this.pooled.cookies(uri);
+	}
+
+	ScopeClock clock() {
+		return this.resource.options().clock;
+	}
+
+	Duration drainTimeout() {
+		return this.resource.options().drainTimeout;
+	}
+
+	Duration responseTimeout() {
+		return this.resource.options().responseTimeout;
+	}
+
+	Mono<Void> after(Duration delay) {
+		return this.resource.after(delay);
+	}
+
+}
