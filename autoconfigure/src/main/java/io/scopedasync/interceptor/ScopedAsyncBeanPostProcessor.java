@@ -17,6 +17,7 @@ import org.springframework.aop.framework.autoproxy.AbstractBeanFactoryAwareAdvis
 import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
 import org.springframework.aop.support.AopUtils;
 import org.springframework.aop.support.DefaultPointcutAdvisor;
+import org.springframework.aop.target.EmptyTargetSource;
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
@@ -106,7 +107,9 @@ public final class ScopedAsyncBeanPostProcessor extends AbstractBeanFactoryAware
 	 */
 	private void insert(Advised advised) {
 		Advisor[] existing = advised.getAdvisors();
-		int position = existing.length;
+		// Without a target, the last advice is the one that answers.
+		boolean targetless = advised.getTargetSource() == EmptyTargetSource.INSTANCE;
+		int position = (targetless && existing.length > 0) ? existing.length - 1 : existing.length;
 		while (position > 0 && !staysOutside(existing[position - 1])) {
 			position--;
 		}

@@ -17,6 +17,7 @@ import io.scopedasync.ContextCarrier;
 import io.scopedasync.Exit;
 import io.scopedasync.Scope;
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeClosedException;
 import io.scopedasync.ScopeRecorder;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.interceptor.ScopedAsyncBeanPostProcessor;
@@ -134,6 +135,14 @@ public class ScopedAsyncAutoConfigurationTests {
 				.isThrownBy(() -> context.getBean(AsyncScopes.class).use(stuck.named("stuck"), Mono::just).block(LIMIT))
 				.withMessageContaining("20 ms");
 		});
+	}
+
+	@Test
+	void closesTheScopesWithTheContext() {
+		AsyncScopes[] scopes = new AsyncScopes[1];
+		this.runner.run((context) -> scopes[0] = context.getBean(AsyncScopes.class));
+		Mono<String> late = scopes[0].use(AsyncResource.just("value").named("value"), Mono::just);
+		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> late.block(LIMIT));
 	}
 
 	@Test
