@@ -1,6 +1,8 @@
 package io.scopedasync.demo;
 
 import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -19,6 +21,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 @SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
 @AutoConfigureWebTestClient(timeout = "10s")
 class ActuatorTests {
+
+	private static final Pattern MAX = Pattern.compile("\"statistic\":\"MAX\",\"value\":([0-9.E-]+)");
 
 	@Autowired
 	private WebTestClient web;
@@ -42,6 +46,15 @@ class ActuatorTests {
 	}
 
 	@Test
+	void timersTellHowLongTheWaitWas() {
+		get("/seeds/semaphore");
+		get("/quotes?symbols=A,B,C,D,E,F,G,H,I,J,K,L");
+		assertThat(longest("fetch-limit")).isBetween(0.1, 30.0);
+		assertThat(longest("quotes-limit")).isBetween(0.01, 30.0);
+		assertThat(longest("quotes")).isBetween(0.0, 30.0);
+	}
+
+	@Test
 	void stateShowsLimitersSessionsAndTheScopeThatIsHeldTooLong() {
 		this.web.post().uri("/hold?millis=1").exchange().expectStatus().isOk();
 		assertThat(get("/state")).contains("\"quotes-limit\":{\"total\":10,\"borrowed\":0,\"waiting\":0")
@@ -50,6 +63,13 @@ class ActuatorTests {
 		Awaitility.await()
 			.atMost(Duration.ofSeconds(5))
 			.untilAsserted(() -> assertThat(get("/state")).containsPattern("\"overdue\":[1-9]"));
+	}
+
+	private double longest(String resource) {
+		String metric = get("/actuator/metrics/scoped.async.acquire?tag=name:" + resource);
+		Matcher max = MAX.matcher(metric);
+		assertThat(max.find()).as(metric).isTrue();
+		return Double.parseDouble(max.group(1));
 	}
 
 	private String get(String uri) {
