@@ -18,8 +18,11 @@ public abstract class Waiter {
 	/** How much it waits for; set by the queue. */
 	int units;
 
-	/** When the acquisition began: set by the queue and by scopes that measure. */
+	/** When the acquisition began, on the clock of scopes that measure. */
 	long since;
+
+	/** When it was queued, on the clock of the queue's owner. */
+	long queuedAt;
 
 	Waiter() {
 	}
@@ -29,7 +32,7 @@ public abstract class Waiter {
 	 * @return nanoseconds of the queue's clock
 	 */
 	public final long since() {
-		return this.since;
+		return this.queuedAt;
 	}
 
 	/**
