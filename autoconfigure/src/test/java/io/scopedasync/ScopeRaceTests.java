@@ -69,8 +69,7 @@ class ScopeRaceTests {
 
 		@Override
 		public void closed(String scope, Exit exit, long nanos) {
-			ScopeRaceTests.this.recorded
-				.add("closed " + scope + " " + exit + " " + Duration.ofNanos(nanos).toMillis());
+			ScopeRaceTests.this.recorded.add("closed " + scope + " " + exit + " " + Duration.ofNanos(nanos).toMillis());
 		}
 
 		@Override
@@ -438,8 +437,8 @@ class ScopeRaceTests {
 		CompletableFuture<Throwable> heard = new CompletableFuture<>();
 		Thread caller = new Thread(() -> {
 			try {
-				this.scopes.withBlocking(
-						ScopeSpec.of("slow").entering(this.resource).timeout(Duration.ofSeconds(1)), (scope) -> {
+				this.scopes.withBlocking(ScopeSpec.of("slow").entering(this.resource).timeout(Duration.ofSeconds(1)),
+						(scope) -> {
 							inBody.countDown();
 							boolean interrupted = false;
 							while (true) {
@@ -486,7 +485,8 @@ class ScopeRaceTests {
 			}
 		};
 		CompletableFuture<String> call = this.scopes.withFuture(
-				ScopeSpec.of("late").entering(this.resource, forgiving).timeout(Duration.ofSeconds(1)), (scope) -> body);
+				ScopeSpec.of("late").entering(this.resource, forgiving).timeout(Duration.ofSeconds(1)),
+				(scope) -> body);
 		this.time.advanceTimeBy(Duration.ofSeconds(1));
 		body.complete("too late");
 		release.tryEmitEmpty();
