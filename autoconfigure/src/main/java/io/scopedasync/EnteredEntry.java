@@ -19,9 +19,6 @@ final class EnteredEntry<T> extends StackedEntry {
 
 	void begin() {
 		RunningScope scope = this.scope;
-		if (scope.scopes.timed) {
-			this.since = scope.scopes.clock.nanos();
-		}
 		// Pending from the first moment on: a scope that ends now waits for what comes of
 		// it.
 		set(PENDING);

@@ -266,7 +266,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			this.timer = null;
 			return null;
 		}
-		long left = timeout.toNanos() - (this.clock.nanos() - head.since());
+		long left = timeout.toNanos() - (this.clock.nanos() - head.queuedAt());
 		if (left > 0) {
 			this.timer = this.clock.scheduleNanos(this::expire, left);
 			return null;
