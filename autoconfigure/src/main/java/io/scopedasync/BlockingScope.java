@@ -75,7 +75,8 @@ final class BlockingScope<R> extends RunningScope {
 				return null;
 			}
 		}
-		CurrentScope.bind(this);
+		CurrentScope current = CurrentScope.slot();
+		current.bind(this);
 		try {
 			this.result = this.body.apply(bodyArgument());
 			return null;
@@ -84,7 +85,7 @@ final class BlockingScope<R> extends RunningScope {
 			return ex;
 		}
 		finally {
-			CurrentScope.bind(parent);
+			current.bind(parent);
 			synchronized (this.bodyLock) {
 				this.inBody = false;
 			}
@@ -145,7 +146,7 @@ final class BlockingScope<R> extends RunningScope {
 	@Override
 	void startBody() {
 		this.bodyMayRun = true;
-		LockSupport.unpark(this.thread);
+		wakeUp();
 	}
 
 	@Override
@@ -166,8 +167,16 @@ final class BlockingScope<R> extends RunningScope {
 	@Override
 	boolean deliver(Exit end) {
 		this.over = true;
-		LockSupport.unpark(this.thread);
+		wakeUp();
 		return true;
+	}
+
+	private void wakeUp() {
+		// Who drives its own scope looks at the flags before it parks; an unpark is a
+		// system call.
+		if (this.thread != Thread.currentThread()) {
+			LockSupport.unpark(this.thread);
+		}
 	}
 
 }

@@ -10,29 +10,35 @@ import reactor.util.context.ContextView;
  */
 final class CurrentScope {
 
-	private static final ThreadLocal<@Nullable RunningScope> OF_THREAD = new ThreadLocal<>();
+	/** A slot per thread, found once per body: setting and removing costs more. */
+	private static final ThreadLocal<CurrentScope> OF_THREAD = ThreadLocal.withInitial(CurrentScope::new);
+
+	private @Nullable RunningScope scope;
 
 	private CurrentScope() {
 	}
 
 	static @Nullable RunningScope innermost(ContextView context) {
 		Scope scope = context.isEmpty() ? null : context.getOrDefault(Scope.class, null);
-		return (scope != null) ? (RunningScope) scope : OF_THREAD.get();
+		return (scope != null) ? (RunningScope) scope : ofThread();
 	}
 
 	static @Nullable RunningScope ofThread() {
+		RunningScope scope = OF_THREAD.get().scope;
+		if (scope != null) {
+			scope.shared = true;
+		}
+		return scope;
+	}
+
+	static CurrentScope slot() {
 		return OF_THREAD.get();
 	}
 
 	/** Makes a scope the thread's; to be undone with what this returns. */
-	static @Nullable RunningScope bind(@Nullable RunningScope scope) {
-		RunningScope before = OF_THREAD.get();
-		if (scope != null) {
-			OF_THREAD.set(scope);
-		}
-		else {
-			OF_THREAD.remove();
-		}
+	@Nullable RunningScope bind(@Nullable RunningScope scope) {
+		RunningScope before = this.scope;
+		this.scope = scope;
 		return before;
 	}
 

@@ -188,6 +188,7 @@ abstract class Entry extends Waiter {
 			arrived(value);
 			return;
 		}
+		scope().shared = true;
 		boolean cancellable = resource.cancellable();
 		Acquisition acquisition = new Acquisition(this, cancellable);
 		if (cancellable) {
@@ -275,6 +276,7 @@ abstract class Entry extends Waiter {
 				set(RELEASED);
 				return;
 			}
+			scope().shared = true;
 			Mono.fromDirect(release).subscribe(new Release(scope(), this));
 		}
 		catch (Throwable ex) {

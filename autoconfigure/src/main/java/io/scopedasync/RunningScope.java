@@ -52,6 +52,7 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			decide(Exit.failed(scopes.refusal(this.spec.name)));
 		}
 		else if (scopes.tracked) {
+			this.shared = true;
 			scopes.open.add(this);
 		}
 		if (parent != null) {

@@ -99,6 +99,7 @@ final class ScopeFlux<R> extends Flux<R> {
 				endedAtOnce(Exit.failed(Exceptions.unwrap(ex)));
 				return;
 			}
+			this.shared = true;
 			Flux.<R>from(publisher).subscribe(this);
 		}
 

@@ -118,7 +118,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		@Override
 		void startBody() {
-			RunningScope before = CurrentScope.bind(this);
+			CurrentScope current = CurrentScope.slot();
+			RunningScope before = current.bind(this);
 			CompletionStage<? extends R> stage;
 			try {
 				stage = this.body.apply(bodyArgument());
@@ -132,7 +133,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				return;
 			}
 			finally {
-				CurrentScope.bind(before);
+				current.bind(before);
 			}
 			if (stage instanceof CompletableFuture<? extends R> done && done.isDone()
 					&& !done.isCompletedExceptionally()) {

@@ -39,11 +39,14 @@ abstract class ScopeMachine extends Entry {
 
 	private static final VarHandle WIP;
 
+	private static final VarHandle PHASE;
+
 	static {
 		try {
 			MethodHandles.Lookup lookup = MethodHandles.lookup();
 			END = lookup.findVarHandle(ScopeMachine.class, "end", Exit.class);
 			WIP = lookup.findVarHandle(ScopeMachine.class, "wip", int.class);
+			PHASE = lookup.findVarHandle(ScopeMachine.class, "phase", byte.class);
 		}
 		catch (ReflectiveOperationException ex) {
 			throw new ExceptionInInitializerError(ex);
@@ -65,9 +68,17 @@ abstract class ScopeMachine extends Entry {
 	 * whoever starts the scope.
 	 */
 	@SuppressWarnings("unused")
-	private volatile int wip = 1;
+	private volatile int wip;
 
 	volatile byte phase;
+
+	/**
+	 * Whether anybody but driver and subscriber can know this scope, who may then enter
+	 * it, ask it or take from it at any moment. A scope that ends before that has nobody
+	 * to race with, and pays for no fence. Written where it becomes known: in the driver,
+	 * or on the thread of a body that the driver runs.
+	 */
+	boolean shared;
 
 	/** How many of the spec's resources were begun. */
 	private short entered;
@@ -85,6 +96,9 @@ abstract class ScopeMachine extends Entry {
 		super((spec.resources.length != 0) ? spec.resources[0] : null);
 		this.scopes = scopes;
 		this.spec = spec;
+		this.shared = !spec.ofOneResource;
+		// Nobody else can see it yet: no need for a volatile write.
+		WIP.set(this, 1);
 	}
 
 	// What a front does.
@@ -162,6 +176,7 @@ abstract class ScopeMachine extends Entry {
 				return;
 			}
 			if (this.stripe < 0) {
+				this.shared = true;
 				this.scopes.open.add(this);
 			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
@@ -188,7 +203,7 @@ abstract class ScopeMachine extends Entry {
 		}
 		AsyncResource<?>[] resources = this.spec.resources;
 		if (count == resources.length) {
-			this.phase = RUNNING;
+			PHASE.setRelease(this, RUNNING);
 			startBody();
 			return true;
 		}
@@ -228,9 +243,27 @@ abstract class ScopeMachine extends Entry {
 	}
 
 	private boolean unwind() {
-		// A full fence, so that whoever enters at the same moment sees this, or we see
-		// what was entered.
-		this.phase = UNWINDING;
+		turn(UNWINDING);
+		return true;
+	}
+
+	/**
+	 * With a full fence, so that whoever enters or asks at the same moment sees this, or
+	 * we see what was entered or asked.
+	 */
+	private void turn(byte phase) {
+		PHASE.setRelease(this, phase);
+		if (this.shared) {
+			VarHandle.fullFence();
+		}
+	}
+
+	/** A transition that others may want too, if there are others. */
+	private boolean claim(Entry entry, int from, int to) {
+		if (this.shared) {
+			return entry.move(from, to);
+		}
+		entry.set(to);
 		return true;
 	}
 
@@ -252,7 +285,7 @@ abstract class ScopeMachine extends Entry {
 			}
 			case ARRIVED -> {
 				disarm();
-				if (entry.move(ARRIVED, RELEASING)) {
+				if (claim(entry, ARRIVED, RELEASING)) {
 					entry.release(end());
 				}
 			}
@@ -261,7 +294,7 @@ abstract class ScopeMachine extends Entry {
 			}
 			case RELEASED -> {
 				disarm();
-				if (entry.move(RELEASED, GONE)) {
+				if (claim(entry, RELEASED, GONE)) {
 					afterRelease(entry, entry.value);
 				}
 			}
@@ -365,7 +398,7 @@ abstract class ScopeMachine extends Entry {
 	}
 
 	private void settle() {
-		this.phase = SETTLED;
+		turn(SETTLED);
 		if (this.stripe >= 0) {
 			this.scopes.open.remove(this);
 		}

@@ -113,6 +113,7 @@ final class ScopeMono<R> extends Mono<R> {
 				endedAtOnce(Exit.failed(Exceptions.unwrap(ex)));
 				return;
 			}
+			this.shared = true;
 			Mono.<R>fromDirect(mono).subscribe(this);
 		}
 
