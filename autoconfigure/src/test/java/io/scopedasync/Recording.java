@@ -50,11 +50,11 @@ class Recording implements AsyncResource<String> {
 	}
 
 	long acquired() {
-		return this.events.stream().filter((event) -> event.startsWith("acquire ")).count();
+		return this.events.stream().filter((event) -> event.equals("acquire " + this.name)).count();
 	}
 
 	long released() {
-		return this.events.stream().filter((event) -> event.startsWith("release ")).count();
+		return this.events.stream().filter((event) -> event.startsWith("release " + this.name + " ")).count();
 	}
 
 }

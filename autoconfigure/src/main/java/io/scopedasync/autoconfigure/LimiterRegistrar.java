@@ -1,7 +1,5 @@
 package io.scopedasync.autoconfigure;
 
-import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 
 import org.apache.commons.logging.Log;
@@ -56,7 +54,7 @@ final class LimiterRegistrar implements ImportBeanDefinitionRegistrar {
 			.orElseGet(ScopedAsyncProperties.Limiter::new);
 		Map<String, ScopedAsyncProperties.Limiter> limiters = binder.bind(LimiterSettings.PREFIX, LIMITERS, handler)
 			.orElseGet(Map::of);
-		withoutTwins(limiters)
+		ResourceNames.withoutTwins(limiters)
 			.forEach((name, limiter) -> register(name, LimiterSettings.of(name, limiter, defaults), registry));
 	}
 
@@ -85,30 +83,6 @@ final class LimiterRegistrar implements ImportBeanDefinitionRegistrar {
 							+ ((existing != null) ? "a " + existing.getName() : "of unknown type"),
 					"Give the limiter or the bean another name.");
 		}
-	}
-
-	/**
-	 * The environment variable SCOPED_ASYNC_LIMITERS_QUOTESLIMIT_PERMITS is meant for
-	 * quotes-limit, and is bound to it; that it is bound to a further limiter quoteslimit
-	 * as well is not meant.
-	 */
-	private static Map<String, ScopedAsyncProperties.Limiter> withoutTwins(
-			Map<String, ScopedAsyncProperties.Limiter> limiters) {
-		Map<String, String> names = new LinkedHashMap<>();
-		for (String name : limiters.keySet()) {
-			names.merge(uniform(name), name, (one, other) -> isUniform(one) ? other : one);
-		}
-		Map<String, ScopedAsyncProperties.Limiter> result = new LinkedHashMap<>(limiters);
-		result.keySet().removeIf((name) -> isUniform(name) && !name.equals(names.get(uniform(name))));
-		return result;
-	}
-
-	private static String uniform(String name) {
-		return name.toLowerCase(Locale.ROOT).replace("-", "");
-	}
-
-	private static boolean isUniform(String name) {
-		return name.equals(uniform(name));
 	}
 
 }

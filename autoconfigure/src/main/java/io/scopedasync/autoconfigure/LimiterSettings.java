@@ -2,7 +2,6 @@ package io.scopedasync.autoconfigure;
 
 import java.time.Duration;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
@@ -20,19 +19,13 @@ record LimiterSettings(int permits, @Nullable Integer maxWaiting, @Nullable Dura
 
 	static final String DEFAULTS = "scoped-async.defaults.limiter";
 
-	private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{N}][\\p{L}\\p{N}._-]*");
-
 	/**
 	 * Checks the properties of a limiter.
 	 * @throws InvalidSettingException if they are not those of any limiter
 	 */
 	static LimiterSettings of(String name, ScopedAsyncProperties.Limiter own, ScopedAsyncProperties.Limiter defaults) {
 		String prefix = PREFIX + "." + name;
-		if (!NAME.matcher(name).matches()) {
-			throw new InvalidSettingException("The limiter name '" + name + "' is not one that a bean can be asked by",
-					"Begin with a letter or a digit, and go on with letters, digits, '-', '.' and '_' ("
-							+ "the last two in brackets: " + PREFIX + ".\"[my.limiter]\".permits=10).");
-		}
+		ResourceNames.requireUsable("limiter", PREFIX, name);
 		Source<Integer> permits = Source.of("permits", prefix, own, defaults,
 				ScopedAsyncProperties.Limiter::getPermits);
 		Source<Integer> waiting = Source.of("max-waiting", prefix, own, defaults,

@@ -12,7 +12,7 @@ import org.springframework.boot.context.properties.ConfigurationProperties;
  * Configuration properties of scopes, limiters and leak detection.
  */
 @ConfigurationProperties("scoped-async")
-public class ScopedAsyncProperties {
+public final class ScopedAsyncProperties {
 
 	/**
 	 * Whether scopes, limiters and the @ScopedAsync advice are set up at all.
@@ -82,7 +82,7 @@ public class ScopedAsyncProperties {
 	/**
 	 * What is not said of a limiter itself.
 	 */
-	public static class Defaults {
+	public static final class Defaults {
 
 		private final Limiter limiter = new Limiter();
 
@@ -95,7 +95,7 @@ public class ScopedAsyncProperties {
 	/**
 	 * A limiter.
 	 */
-	public static class Limiter {
+	public static final class Limiter {
 
 		/**
 		 * How many scopes may hold a permit at once.
@@ -156,7 +156,7 @@ public class ScopedAsyncProperties {
 	/**
 	 * Detection of scopes that do not end.
 	 */
-	public static class LeakDetection {
+	public static final class LeakDetection {
 
 		/**
 		 * How much is known of each open scope.

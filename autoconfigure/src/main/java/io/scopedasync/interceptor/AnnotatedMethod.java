@@ -45,10 +45,7 @@ record AnnotatedMethod(Method method, Class<?> type, ScopedAsync annotation, boo
 		}
 		boolean direct = annotation != null;
 		if (annotation == null && isCoveredByType(specific)) {
-			annotation = AnnotatedElementUtils.findMergedAnnotation(type, ScopedAsync.class);
-			if (annotation == null) {
-				annotation = AnnotatedElementUtils.findMergedAnnotation(method.getDeclaringClass(), ScopedAsync.class);
-			}
+			annotation = onType(type, method);
 		}
 		if (annotation == null) {
 			return null;
@@ -60,6 +57,19 @@ record AnnotatedMethod(Method method, Class<?> type, ScopedAsync annotation, boo
 	static Collection<AnnotatedMethod> all(Class<?> targetClass, @Nullable String beanName) {
 		MetadataLookup<AnnotatedMethod> lookup = (method) -> find(method, targetClass, beanName);
 		return MethodIntrospector.selectMethods(targetClass, lookup).values();
+	}
+
+	/** A proxy has interfaces of its own besides those of the bean. */
+	private static @Nullable ScopedAsync onType(Class<?> type, Method method) {
+		Class<?>[] candidates = Proxy.isProxyClass(type) ? type.getInterfaces() : new Class<?>[] { type };
+		for (Class<?> candidate : candidates) {
+			ScopedAsync annotation = method.getDeclaringClass().isAssignableFrom(candidate)
+					? AnnotatedElementUtils.findMergedAnnotation(candidate, ScopedAsync.class) : null;
+			if (annotation != null) {
+				return annotation;
+			}
+		}
+		return AnnotatedElementUtils.findMergedAnnotation(method.getDeclaringClass(), ScopedAsync.class);
 	}
 
 	private static boolean isCoveredByType(Method method) {

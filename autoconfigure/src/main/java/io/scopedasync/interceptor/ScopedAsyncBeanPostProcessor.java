@@ -17,6 +17,7 @@ import org.springframework.aop.framework.autoproxy.AbstractBeanFactoryAwareAdvis
 import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
 import org.springframework.aop.support.AopUtils;
 import org.springframework.aop.support.DefaultPointcutAdvisor;
+import org.springframework.aop.target.EmptyTargetSource;
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
@@ -93,12 +94,7 @@ public final class ScopedAsyncBeanPostProcessor extends AbstractBeanFactoryAware
 		}
 		catch (AopConfigException ex) {
 			for (AnnotatedMethod annotated : AnnotatedMethod.all(bean.getClass(), beanName)) {
-				throw annotated.invalid(
-						"can't be intercepted, since no proxy can be made of " + bean.getClass().getName(),
-						"Make the class neither final nor sealed nor a record (in Kotlin: add 'open', or the kotlin-spring "
-								+ "compiler plugin), declare the method in an interface of the class and set "
-								+ "spring.aop.proxy-target-class=false, or use AsyncScopes inside the method.",
-						ex);
+				throw Interceptability.noProxy(annotated, bean.getClass(), ex);
 			}
 			throw ex;
 		}
@@ -111,7 +107,9 @@ public final class ScopedAsyncBeanPostProcessor extends AbstractBeanFactoryAware
 	 */
 	private void insert(Advised advised) {
 		Advisor[] existing = advised.getAdvisors();
-		int position = existing.length;
+		// Without a target, the last advice is the one that answers.
+		boolean targetless = advised.getTargetSource() == EmptyTargetSource.INSTANCE;
+		int position = (targetless && existing.length > 0) ? existing.length - 1 : existing.length;
 		while (position > 0 && !staysOutside(existing[position - 1])) {
 			position--;
 		}

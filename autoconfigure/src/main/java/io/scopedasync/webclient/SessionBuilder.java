@@ -14,6 +14,9 @@ import org.springframework.web.reactive.function.client.WebClient;
  */
 public final class SessionBuilder {
 
+	/** How many sessions may be lent at once unless {@linkplain #size set}. */
+	public static final int DEFAULT_MAX_SIZE = 10;
+
 	private final SessionOptions options;
 
 	SessionBuilder(String name) {

@@ -29,7 +29,7 @@ final class SessionOptions implements Cloneable {
 
 	int minSize = 0;
 
-	int maxSize = 10;
+	int maxSize = SessionBuilder.DEFAULT_MAX_SIZE;
 
 	int maxWaiting = 1000;
 

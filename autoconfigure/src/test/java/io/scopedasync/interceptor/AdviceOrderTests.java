@@ -102,6 +102,17 @@ class AdviceOrderTests {
 	}
 
 	@Test
+	void retryDoesNotLookIntoAFuture() {
+		run(Retried.class, ResilienceConfiguration.class, (bean, journal) -> {
+			assertThat(bean.future(new AtomicInteger())).failsWithin(LIMIT)
+				.withThrowableThat()
+				.havingCause()
+				.withMessage("not yet");
+			assertThat(journal.entries()).containsExactly("acquire a", "body", FAILED);
+		});
+	}
+
+	@Test
 	void concurrencyLimitIsOutsideSoThatItCountsThoseWhoWait() {
 		this.runner.withUserConfiguration(ResilienceConfiguration.class).withBean(Rejecting.class).run((context) -> {
 			Rejecting bean = context.getBean(Rejecting.class);
@@ -453,6 +464,12 @@ class AdviceOrderTests {
 		@ScopedAsync("a")
 		String blocking(AtomicInteger calls) {
 			return body(calls);
+		}
+
+		@Retryable(maxRetries = 2, delay = 1)
+		@ScopedAsync("a")
+		CompletableFuture<String> future(AtomicInteger calls) {
+			return CompletableFuture.completedFuture(body(calls));
 		}
 
 		private String body(AtomicInteger calls) {

@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
-import io.netty.handler.ssl.SslContext;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.ScopeSpec;
@@ -20,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.DisposableServer;
-import reactor.netty.http.server.HttpServer;
 import reactor.netty.tcp.TcpServer;
 
 import org.springframework.web.reactive.function.client.WebClientException;
@@ -132,18 +130,11 @@ class SessionFailureTests {
 
 	@Test
 	void tlsToAServerThatNobodyTrusts(@TempDir Path directory) throws Exception {
-		SslContext certificate = SelfSigned.serverContext(directory);
-		DisposableServer server = HttpServer.create()
-			.host("127.0.0.1")
-			.port(0)
-			.secure((spec) -> spec.sslContext(certificate))
-			.handle((request, response) -> response.sendString(Mono.just("secret")))
-			.bindNow(BOUND);
-		this.broken.set(server);
-		assertThatExceptionOfType(WebClientRequestException.class)
-			.isThrownBy(() -> get("https://127.0.0.1:" + server.port() + "/"))
-			.withMessageContaining("PKIX path building failed");
-		assertWhole();
+		try (SelfSignedServer server = SelfSignedServer.start(directory)) {
+			assertThatExceptionOfType(WebClientRequestException.class).isThrownBy(() -> get(server.url()))
+				.withMessageContaining("PKIX path building failed");
+			assertWhole();
+		}
 	}
 
 	@Test

@@ -1,0 +1,85 @@
+package io.scopedasync.autoconfigure;
+
+import java.time.Duration;
+import java.util.List;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.context.LifecycleProperties;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.web.reactive.function.client.WebClient;
+import reactor.core.publisher.Mono;
+import reactor.pool.InstrumentedPool;
+
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.ScopeClock;
+import io.scopedasync.leak.Leaks;
+import io.scopedasync.leak.OverdueDetector;
+import io.scopedasync.webclient.SessionResource;
+
+/**
+ * {@link EnableAutoConfiguration Auto-configuration} that closes the scopes with the
+ * application: after the web server, before the pools they use.
+ */
+@AutoConfiguration(after = { ScopedAsyncAutoConfiguration.class, ScopedAsyncLeakDetectionAutoConfiguration.class })
+@ConditionalOnBean(AsyncScopes.class)
+@EnableConfigurationProperties({ ScopedAsyncProperties.class, LifecycleProperties.class })
+public final class ScopedAsyncLifecycleAutoConfiguration {
+
+	@Bean
+	@ConditionalOnMissingBean
+	ScopesLifecycle scopedAsyncLifecycle(ConfigurableApplicationContext context, AsyncScopes scopes,
+			ObjectProvider<Leaks> leaks, ObjectProvider<OverdueDetector> detector, ObjectProvider<ScopeClock> clock,
+			ScopedAsyncProperties properties, LifecycleProperties lifecycle) {
+		Duration shutdown = properties.getShutdownTimeout();
+		ScopesLifecycle.warnIfCutShort(shutdown, properties.getReleaseTimeout(),
+				lifecycle.getTimeoutPerShutdownPhase());
+		return new ScopesLifecycle(context::isClosed, scopes, leaks.getIfAvailable(() -> new Leaks(List.of())),
+				detector.getIfAvailable(), clock.getIfAvailable(ScopeClock::system), shutdown);
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass({ WebClient.class, InstrumentedPool.class })
+	static class Sessions {
+
+		private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(30);
+
+		@Bean
+		@ConditionalOnMissingBean
+		PoolsLifecycle scopedAsyncSessionsLifecycle(ConfigurableApplicationContext context,
+				ObjectProvider<SessionResource> sessions) {
+			return new PoolsLifecycle(context::isClosed, () -> sessions.stream().map(Sessions::pool).toList(),
+					WARM_UP_LIMIT);
+		}
+
+		private static PoolsLifecycle.Pool pool(SessionResource session) {
+			return new PoolsLifecycle.Pool() {
+
+				@Override
+				public String name() {
+					return session.name();
+				}
+
+				@Override
+				public Mono<Integer> warmUp() {
+					return session.warmUp();
+				}
+
+				@Override
+				public Mono<Void> close() {
+					return session.close();
+				}
+
+			};
+		}
+
+	}
+
+}

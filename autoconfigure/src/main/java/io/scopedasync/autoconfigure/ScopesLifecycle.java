@@ -1,0 +1,156 @@
+package io.scopedasync.autoconfigure;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.context.SmartLifecycle;
+import reactor.core.Disposable;
+
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.Scope;
+import io.scopedasync.ScopeClock;
+import io.scopedasync.leak.Leak;
+import io.scopedasync.leak.LeakReason;
+import io.scopedasync.leak.Leaks;
+import io.scopedasync.leak.OverdueDetector;
+
+/**
+ * Closes the scopes with the application and says how that went. Waits on no thread: the
+ * phase ends when the scopes do.
+ * <p>
+ * Only an application that closes closes its scopes, for good. One that is merely stopped
+ * or paused may start again: its web server takes no more work then, and its scopes end
+ * by themselves.
+ */
+final class ScopesLifecycle implements SmartLifecycle {
+
+	/**
+	 * Web servers stop before, at {@code MAX_VALUE - 2048} at the latest; pools and
+	 * connectors after.
+	 */
+	static final int PHASE = Integer.MAX_VALUE - 3072;
+
+	/**
+	 * How long before the limit it is noted what the scopes hold, which those that are
+	 * ended by force no longer tell.
+	 */
+	private static final Duration LAST_LOOK = Duration.ofMillis(100);
+
+	private static final Logger logger = LoggerFactory.getLogger(ScopesLifecycle.class);
+
+	private final BooleanSupplier closing;
+
+	private final AsyncScopes scopes;
+
+	private final Leaks leaks;
+
+	private final @Nullable OverdueDetector detector;
+
+	private final ScopeClock clock;
+
+	private final Duration shutdownTimeout;
+
+	private volatile boolean running;
+
+	ScopesLifecycle(BooleanSupplier closing, AsyncScopes scopes, Leaks leaks, @Nullable OverdueDetector detector,
+			ScopeClock clock, Duration shutdownTimeout) {
+		this.closing = closing;
+		this.scopes = scopes;
+		this.leaks = leaks;
+		this.detector = detector;
+		this.clock = clock;
+		this.shutdownTimeout = shutdownTimeout;
+	}
+
+	static void warnIfCutShort(Duration shutdownTimeout, Duration releaseTimeout, Duration phaseTimeout) {
+		if (shutdownTimeout.plus(releaseTimeout).compareTo(phaseTimeout) > 0) {
+			logger
+				.warn("Closing may take scoped-async.shutdown-timeout ({}) and scoped-async.release-timeout ({}), but "
+						+ "spring.lifecycle.timeout-per-shutdown-phase ({}) ends sooner: scopes may be left open and unlisted. "
+						+ "Raise the phase's timeout to the sum of both.", shutdownTimeout, releaseTimeout,
+						phaseTimeout);
+		}
+	}
+
+	@Override
+	public void start() {
+		this.running = true;
+		if (this.detector != null) {
+			this.detector.start();
+		}
+	}
+
+	@Override
+	public void stop() {
+		stop(() -> {
+		});
+	}
+
+	@Override
+	public void stop(Runnable callback) {
+		this.running = false;
+		if (this.detector != null) {
+			this.detector.stop();
+		}
+		if (this.closing.getAsBoolean()) {
+			close(callback);
+		}
+		else {
+			callback.run();
+		}
+	}
+
+	private void close(Runnable callback) {
+		int open = this.scopes.openScopes().size();
+		if (open > 0) {
+			logger.info("Closing: {} open, which get {} to end", (open == 1) ? "1 scope is" : open + " scopes are",
+					this.shutdownTimeout);
+		}
+		Map<Scope, Leak> lastLook = Collections.synchronizedMap(new IdentityHashMap<>());
+		Disposable look = this.clock.schedule(() -> look(lastLook), this.shutdownTimeout.minus(LAST_LOOK));
+		this.scopes.close()
+			.doOnNext((forced) -> this.leaks.reportAtClose(leaks(forced, lastLook)))
+			.doOnError((error) -> logger.error("Scopes could not be closed", error))
+			.onErrorComplete()
+			.doFinally((signal) -> {
+				look.dispose();
+				callback.run();
+			})
+			.subscribe();
+	}
+
+	private void look(Map<Scope, Leak> lastLook) {
+		for (Scope scope : this.scopes.openScopes()) {
+			lastLook.put(scope, Leak.of(LeakReason.AT_CLOSE, scope));
+		}
+	}
+
+	private static List<Leak> leaks(List<Scope> forced, Map<Scope, Leak> lastLook) {
+		List<Leak> leaks = new ArrayList<>(forced.size());
+		for (Scope scope : forced) {
+			Leak seen = (scope.state() == Scope.State.CLOSED) ? lastLook.get(scope) : null;
+			// What has not settled even now still tells what it is stuck with.
+			leaks.add((seen != null) ? seen : Leak.of(LeakReason.AT_CLOSE, scope));
+		}
+		return leaks;
+	}
+
+	@Override
+	public boolean isRunning() {
+		return this.running;
+	}
+
+	@Override
+	public int getPhase() {
+		return PHASE;
+	}
+
+}

@@ -1,0 +1,105 @@
+package io.scopedasync.autoconfigure;
+
+import java.util.Map;
+
+import io.scopedasync.webclient.SessionResource;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+
+import org.springframework.beans.factory.BeanFactory;
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.beans.factory.config.AutowireCapableBeanFactory;
+import org.springframework.beans.factory.config.RuntimeBeanReference;
+import org.springframework.beans.factory.support.AutowireCandidateQualifier;
+import org.springframework.beans.factory.support.BeanDefinitionRegistry;
+import org.springframework.beans.factory.support.RootBeanDefinition;
+import org.springframework.boot.context.properties.bind.BindHandler;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
+import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
+import org.springframework.context.annotation.ImportBeanDefinitionRegistrar;
+import org.springframework.core.env.Environment;
+import org.springframework.core.type.AnnotationMetadata;
+import org.springframework.util.ClassUtils;
+import org.springframework.web.reactive.function.client.WebClient;
+
+/**
+ * Registers two beans for each session that properties define: the resource under the
+ * session's name, and a client that only this name as a qualifier gets. All are checked
+ * here, so that a mistake is found at start-up even if nobody asks for the session. A
+ * {@link SessionResource} that the user defines under the same name wins.
+ */
+final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
+
+	private static final Log logger = LogFactory.getLog(SessionRegistrar.class);
+
+	private static final Bindable<Map<String, SessionProperties.Session>> SESSIONS = Bindable.mapOf(String.class,
+			SessionProperties.Session.class);
+
+	private final Environment environment;
+
+	private final BeanFactory beanFactory;
+
+	SessionRegistrar(Environment environment, BeanFactory beanFactory) {
+		this.environment = environment;
+		this.beanFactory = beanFactory;
+	}
+
+	@Override
+	public void registerBeanDefinitions(AnnotationMetadata importingClassMetadata, BeanDefinitionRegistry registry) {
+		Binder binder = Binder.get(this.environment);
+		// A misspelt key of a session is an error, not a session without that limit.
+		BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+		SessionProperties.Session defaults = binder
+			.bind(SessionSettings.DEFAULTS, Bindable.of(SessionProperties.Session.class), handler)
+			.orElseGet(SessionProperties.Session::new);
+		Map<String, SessionProperties.Session> sessions = binder.bind(SessionSettings.PREFIX, SESSIONS, handler)
+			.orElseGet(Map::of);
+		ResourceNames.withoutTwins(sessions).forEach((name, session) -> {
+			SessionSettings.of(name, session, defaults);
+			registerResource(name, registry);
+			registerClient(name, registry);
+		});
+	}
+
+	private void registerResource(String name, BeanDefinitionRegistry registry) {
+		if (registry.containsBeanDefinition(name)) {
+			requireSession(name);
+			logger.warn("The bean '" + name + "' is used as it is, and " + SessionSettings.PREFIX + "." + name
+					+ ".* has no effect: remove one of the two");
+			return;
+		}
+		RootBeanDefinition definition = new RootBeanDefinition(SessionBeans.class);
+		definition.setTargetType(SessionResource.class);
+		definition.setFactoryMethodName(SessionBeans.SESSION);
+		definition.setAutowireMode(AutowireCapableBeanFactory.AUTOWIRE_CONSTRUCTOR);
+		definition.getConstructorArgumentValues().addIndexedArgumentValue(0, name);
+		// For those whose application has no lifecycle of pools.
+		definition.setDestroyMethodName("close");
+		registry.registerBeanDefinition(name, definition);
+	}
+
+	private void registerClient(String name, BeanDefinitionRegistry registry) {
+		RootBeanDefinition definition = new RootBeanDefinition(SessionBeans.class);
+		definition.setTargetType(WebClient.class);
+		definition.setFactoryMethodName(SessionBeans.CLIENT);
+		definition.getConstructorArgumentValues().addIndexedArgumentValue(0, new RuntimeBeanReference(name));
+		definition.addQualifier(new AutowireCandidateQualifier(Qualifier.class, name));
+		// Who injects some WebClient without a name means another one.
+		definition.setDefaultCandidate(false);
+		registry.registerBeanDefinition(name + ".webClient", definition);
+	}
+
+	private void requireSession(String name) {
+		Class<?> existing = this.beanFactory.getType(name, false);
+		if (!ClassUtils.isAssignable(SessionResource.class, (existing != null) ? existing : Object.class)) {
+			throw new InvalidSettingException(
+					SessionSettings.PREFIX + "." + name + " defines a session, and there is a bean '" + name
+							+ "' already, which is "
+							+ ((existing != null) ? "a " + existing.getName() : "of unknown type"),
+					"Give the session or the bean another name.");
+		}
+	}
+
+}

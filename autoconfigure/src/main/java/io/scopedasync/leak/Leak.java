@@ -1,0 +1,86 @@
+package io.scopedasync.leak;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+import io.scopedasync.Scope;
+
+/**
+ * A scope that was found leaked, as it was at that moment. It does not refer to the
+ * scope.
+ *
+ * @param reason why it counts as leaked
+ * @param scope the scope's name, which is its site: leaks of one name are logged once
+ * @param age how long it was open
+ * @param state where it was in its life
+ * @param resources names of what it held or was acquiring, in order of entry
+ * @param parents names of the scopes around it, innermost first
+ */
+public record Leak(LeakReason reason, String scope, Duration age, Scope.State state, List<String> resources,
+		List<String> parents) {
+
+	private static final int SHOWN = 16;
+
+	/**
+	 * Creates the record.
+	 */
+	public Leak {
+		resources = List.copyOf(resources);
+		parents = List.copyOf(parents);
+	}
+
+	/**
+	 * What a scope looks like now. Of the scopes around it the innermost 16 are noted.
+	 * @param reason why it counts as leaked
+	 * @param scope the scope
+	 * @return the record
+	 */
+	public static Leak of(LeakReason reason, Scope scope) {
+		List<String> parents = new ArrayList<>();
+		Scope parent = scope.parent();
+		while (parent != null && parents.size() < SHOWN) {
+			parents.add(parent.name());
+			parent = parent.parent();
+		}
+		return new Leak(reason, scope.name(), scope.age(), scope.state(), scope.resources(), parents);
+	}
+
+	/**
+	 * For people: at most the first 16 resources.
+	 */
+	@Override
+	public String toString() {
+		StringBuilder text = new StringBuilder();
+		text.append('\'').append(this.scope).append("' open for ").append(text(this.age));
+		text.append(switch (this.state) {
+			case ENTERING -> ", acquiring ";
+			case RUNNING -> ", running, holding ";
+			case RELEASING -> ", releasing ";
+			case CLOSED -> ", closed, of ";
+		});
+		int more = this.resources.size() - SHOWN;
+		if (this.resources.isEmpty()) {
+			text.append("nothing");
+		}
+		else if (more > 0) {
+			text.append(this.resources.subList(0, SHOWN)).append(" and ").append(more).append(" more");
+		}
+		else {
+			text.append(this.resources);
+		}
+		for (String parent : this.parents) {
+			text.append(" in '").append(parent).append('\'');
+		}
+		return text.toString();
+	}
+
+	static String text(Duration duration) {
+		long millis = duration.toMillis();
+		if (millis < 1000) {
+			return millis + " ms";
+		}
+		return (millis < 10_000) ? (millis / 1000) + "." + (millis % 1000) / 100 + " s" : (millis / 1000) + " s";
+	}
+
+}

@@ -1,0 +1,99 @@
+package io.scopedasync.autoconfigure;
+
+import java.time.Duration;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import reactor.core.publisher.Mono;
+
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.ScopeClosedException;
+import io.scopedasync.webclient.SessionResource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests for {@link ScopedAsyncLifecycleAutoConfiguration}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class ScopedAsyncLifecycleAutoConfigurationTests {
+
+	private static final Duration LIMIT = Duration.ofSeconds(10);
+
+	private final ApplicationContextRunner runner = new ApplicationContextRunner()
+		.withConfiguration(AutoConfigurations.of(ScopedAsyncAutoConfiguration.class,
+				ScopedAsyncLeakDetectionAutoConfiguration.class, ScopedAsyncLifecycleAutoConfiguration.class));
+
+	@Test
+	void closesTheScopesWithTheContext(CapturedOutput output) {
+		this.runner.run((context) -> assertThat(context.getBean(ScopesLifecycle.class).isRunning()).isTrue());
+		assertThat(output).contains("All scopes closed: nothing was left open");
+	}
+
+	@Test
+	void endsWhatIsOpenAfterTheShutdownTimeout(CapturedOutput output) {
+		this.runner.withPropertyValues("scoped-async.shutdown-timeout=200ms")
+			.run((context) -> context.getBean(AsyncScopes.class).open("import"));
+		assertThat(output).contains("Leak (at-close): 1 scope was still open").contains("- 'import' open for");
+	}
+
+	@Test
+	void reportsAtCloseAlsoWhereDetectionIsDisabled(CapturedOutput output) {
+		this.runner
+			.withPropertyValues("scoped-async.shutdown-timeout=200ms", "scoped-async.leak-detection.level=disabled")
+			.run((context) -> {
+				AsyncScopes scopes = context.getBean(AsyncScopes.class);
+				scopes.with((scope) -> Mono.never()).subscribe();
+			});
+		assertThat(output).contains("Leak (at-close): 1 scope was still open");
+	}
+
+	@Test
+	void aPauseOrAStopKeepsTheScopesOpen() {
+		this.runner.run((context) -> {
+			context.getSourceApplicationContext().pause();
+			context.getSourceApplicationContext().restart();
+			context.getSourceApplicationContext().stop();
+			context.getSourceApplicationContext().start();
+			context.getBean(AsyncScopes.class).open("import").close().block(LIMIT);
+		});
+	}
+
+	@Test
+	void warnsOfAShutdownTimeoutThatThePhaseCutsShort(CapturedOutput output) {
+		this.runner.withPropertyValues("scoped-async.shutdown-timeout=60s")
+			.run((context) -> assertThat(output).contains("scoped-async.shutdown-timeout (PT1M)"));
+		assertThat(output).contains("Raise the phase's timeout");
+	}
+
+	@Test
+	void closesSessionsWithTheContext() {
+		SessionResource quotes = SessionResource.builder("quotes").build();
+		this.runner.withBean(SessionResource.class, () -> quotes)
+			.run((context) -> assertThat(context.getBean(PoolsLifecycle.class).isRunning()).isTrue());
+		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> quotes.acquire().block(LIMIT))
+			.withMessageContaining("'quotes'");
+	}
+
+	@Test
+	void closesScopesWithoutWhatSessionsNeed(CapturedOutput output) {
+		this.runner.withClassLoader(new FilteredClassLoader("org.springframework.web.reactive", "reactor.pool"))
+			.run((context) -> assertThat(context).hasSingleBean(ScopesLifecycle.class)
+				.doesNotHaveBean(PoolsLifecycle.class));
+		assertThat(output).contains("All scopes closed: nothing was left open");
+	}
+
+	@Test
+	void backsOffWithoutScopes() {
+		new ApplicationContextRunner()
+			.withConfiguration(AutoConfigurations.of(ScopedAsyncLifecycleAutoConfiguration.class))
+			.run((context) -> assertThat(context).doesNotHaveBean(ScopesLifecycle.class));
+	}
+
+}

@@ -1,0 +1,211 @@
+package io.scopedasync.leak;
+
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import reactor.core.publisher.Mono;
+import reactor.test.scheduler.VirtualTimeScheduler;
+
+import io.scopedasync.AsyncResource;
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.Case;
+import io.scopedasync.Scope;
+import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeSpec;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+/**
+ * Tests for {@link OverdueDetector}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class OverdueDetectorTests {
+
+	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
+
+	private final ScopeClock clock = ScopeClock.of(this.time);
+
+	private final AsyncScopes scopes = AsyncScopes.builder().clock(this.clock).tracked(true).build();
+
+	private final List<Leak> found = new ArrayList<>();
+
+	private final List<Leak> recovered = new ArrayList<>();
+
+	private final Leaks leaks = new Leaks(List.of(new LeakListener() {
+
+		@Override
+		public void leaked(Leak leak) {
+			OverdueDetectorTests.this.found.add(leak);
+		}
+
+		@Override
+		public void recovered(Leak leak, Duration age) {
+			OverdueDetectorTests.this.recovered.add(leak);
+		}
+
+	}));
+
+	private final OverdueDetector detector = new OverdueDetector(this.scopes, this.leaks, this.clock,
+			Duration.ofSeconds(60), Duration.ofSeconds(5));
+
+	@AfterEach
+	void dispose() {
+		this.detector.stop();
+		this.time.dispose();
+	}
+
+	@Test
+	@Case(173)
+	void reportsAnOverdueScopeOnceWithWhatItHolds(CapturedOutput output) {
+		this.detector.start();
+		Scope outer = this.scopes.open("outer");
+		this.time.advanceTimeBy(Duration.ofSeconds(30));
+		Scope scope = outer.child("import");
+		scope.enter(AsyncResource.just("c").named("connection")).block(Duration.ofSeconds(10));
+		this.time.advanceTimeBy(Duration.ofMinutes(10));
+		assertThat(this.found).extracting(Leak::scope).containsExactly("outer", "import");
+		Leak leak = this.found.get(1);
+		assertThat(leak.reason()).isEqualTo(LeakReason.OVERDUE);
+		assertThat(leak.age()).isBetween(Duration.ofSeconds(60), Duration.ofSeconds(65));
+		assertThat(leak.state()).isEqualTo(Scope.State.RUNNING);
+		assertThat(leak.resources()).containsExactly("connection");
+		assertThat(leak.parents()).containsExactly("outer");
+		assertThat(this.leaks.count(LeakReason.OVERDUE)).isEqualTo(2);
+		assertThat(this.leaks.open()).isEqualTo(2);
+		assertThat(output)
+			.containsOnlyOnce("Leak (overdue): scope 'import' open for 60 s, running, holding [connection] "
+					+ "in 'outer'. Its body has not ended: give it a limit");
+	}
+
+	@Test
+	@Case(173)
+	void reportsAnOverdueScopeThatEndsAfterAll(CapturedOutput output) {
+		this.detector.start();
+		Scope scope = this.scopes.open("import");
+		this.time.advanceTimeBy(Duration.ofSeconds(75));
+		scope.close().block(Duration.ofSeconds(10));
+		assertThat(this.recovered).isEmpty();
+		this.time.advanceTimeBy(Duration.ofSeconds(5));
+		assertThat(this.recovered).extracting(Leak::scope).containsExactly("import");
+		assertThat(this.leaks.recovered()).isOne();
+		assertThat(this.leaks.open()).isZero();
+		assertThat(output).containsOnlyOnce("Recovered: scope 'import', reported as overdue, ended after about 80 s");
+	}
+
+	@Test
+	void warnsOncePerNameAndCountsTheOthers(CapturedOutput output) {
+		this.detector.start();
+		List<Scope> open = new ArrayList<>();
+		for (int i = 0; i < 100; i++) {
+			open.add(this.scopes.open("import"));
+		}
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		assertThat(this.leaks.count(LeakReason.OVERDUE)).isEqualTo(100);
+		assertThat(output).containsOnlyOnce("Leak (overdue): scope");
+		open.forEach((scope) -> scope.close().block(Duration.ofSeconds(10)));
+		this.time.advanceTimeBy(Duration.ofSeconds(5));
+		assertThat(this.leaks.recovered()).isEqualTo(100);
+		assertThat(output).containsOnlyOnce("Recovered: scope");
+	}
+
+	@Test
+	void leavesScopesAloneThatEndInTime() {
+		this.detector.start();
+		for (int i = 0; i < 100; i++) {
+			Scope scope = this.scopes.open("import");
+			this.time.advanceTimeBy(Duration.ofSeconds(50));
+			scope.close().block(Duration.ofSeconds(10));
+		}
+		assertThat(this.found).isEmpty();
+	}
+
+	@Test
+	void saysWhatAScopeWaitsFor(CapturedOutput output) {
+		this.detector.start();
+		ScopeSpec spec = ScopeSpec.of("load")
+			.entering(AsyncResource.of(Mono::never, (value, exit) -> Mono.empty()).named("slow"));
+		this.scopes.with(spec, (scope) -> Mono.empty()).subscribe();
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		assertThat(this.found).extracting(Leak::state).containsExactly(Scope.State.ENTERING);
+		assertThat(output)
+			.contains("'load' open for 60 s, acquiring [slow]. It has waited that long for its resources");
+	}
+
+	@Test
+	void oneTimerServesAllScopes() {
+		this.detector.start();
+		int tasks = this.time.getScheduledTaskCount() > 0 ? 1 : 0;
+		for (int i = 0; i < 1000; i++) {
+			this.scopes.open("import");
+		}
+		this.time.advanceTimeBy(Duration.ofMinutes(5));
+		assertThat(this.leaks.count(LeakReason.OVERDUE)).isEqualTo(1000);
+		assertThat(tasks).isEqualTo(1);
+	}
+
+	@Test
+	void keepsNoScopeAlive() {
+		this.detector.start();
+		Scope scope = this.scopes.open("import");
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		scope.close().block(Duration.ofSeconds(10));
+		WeakReference<Scope> closed = new WeakReference<>(scope);
+		scope = null;
+		Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> {
+			System.gc();
+			return closed.get() == null;
+		});
+		this.time.advanceTimeBy(Duration.ofSeconds(5));
+		assertThat(this.leaks.recovered()).isOne();
+	}
+
+	@Test
+	void findsNothingUntilStartedAndAfterStopped() {
+		this.scopes.open("import");
+		this.time.advanceTimeBy(Duration.ofMinutes(5));
+		assertThat(this.found).isEmpty();
+		this.detector.start();
+		this.detector.start();
+		this.detector.stop();
+		this.time.advanceTimeBy(Duration.ofMinutes(5));
+		assertThat(this.found).isEmpty();
+		this.detector.start();
+		this.time.advanceTimeBy(Duration.ofSeconds(5));
+		assertThat(this.found).hasSize(1);
+	}
+
+	@Test
+	void goesOnAfterAListenerFailed(CapturedOutput output) {
+		Leaks leaks = new Leaks(List.of((leak) -> {
+			throw new IllegalStateException("listener");
+		}));
+		OverdueDetector detector = new OverdueDetector(this.scopes, leaks, this.clock, Duration.ofSeconds(60),
+				Duration.ofSeconds(5));
+		detector.start();
+		this.scopes.open("one");
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		this.scopes.open("two");
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		detector.stop();
+		assertThat(leaks.count(LeakReason.OVERDUE)).isEqualTo(2);
+		assertThat(output).contains("Leak listener").contains("listener");
+	}
+
+	@Test
+	void refusesAThresholdOfZero() {
+		assertThatIllegalArgumentException().isThrownBy(
+				() -> new OverdueDetector(this.scopes, this.leaks, this.clock, Duration.ZERO, Duration.ofSeconds(5)))
+			.withMessageContaining("scoped-async.leak-detection.threshold is PT0S")
+			.withMessageContaining("level=disabled");
+	}
+
+}
