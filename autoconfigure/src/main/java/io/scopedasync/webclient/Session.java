@@ -93,9 +93,15 @@ public final class Session {
 			return Mono.error(ended(exchange.describe()));
 		}
 		Duration total = this.resource.options().totalTimeout;
-		return (remaining != null && remaining.compareTo(total) < 0)
-				? exchange.run(this.pooled.connector(), remaining, "what its scope had left", callback)
-				: exchange.run(this.pooled.connector(), total, "its total-timeout", callback);
+		if (remaining == null || remaining.compareTo(total) >= 0) {
+			return exchange.run(this.pooled.connector(), total, "its total-timeout of " + total.toMillis() + " ms",
+					total, callback);
+		}
+		// The scope ends the request itself, and better: its caller then hears of the
+		// scope's limit. This is for those that the scope can't reach.
+		return exchange.run(this.pooled.connector(), remaining,
+				"the " + remaining.toMillis() + " ms that its scope had left", remaining.plus(drainTimeout()),
+				callback);
 	}
 
 	/**

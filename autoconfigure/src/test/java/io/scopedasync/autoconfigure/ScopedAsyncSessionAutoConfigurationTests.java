@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.NoScopeException;
+import io.scopedasync.ScopeClosedException;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.webclient.SelfSignedServer;
 import io.scopedasync.webclient.SessionLogin;
@@ -22,7 +23,6 @@ import reactor.netty.DisposableServer;
 import reactor.netty.http.server.HttpServer;
 import reactor.netty.http.server.HttpServerRequest;
 import reactor.netty.resources.LoopResources;
-import reactor.pool.Pool;
 
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -33,7 +33,9 @@ import org.springframework.boot.http.client.autoconfigure.reactive.ClientHttpCon
 import org.springframework.boot.http.client.autoconfigure.reactive.ReactiveHttpClientAutoConfiguration;
 import org.springframework.boot.http.client.reactive.ReactorClientHttpConnectorBuilder;
 import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ContextConsumer;
 import org.springframework.boot.webclient.WebClientCustomizer;
 import org.springframework.boot.webclient.autoconfigure.WebClientAutoConfiguration;
 import org.springframework.context.annotation.Bean;
@@ -230,8 +232,7 @@ class ScopedAsyncSessionAutoConfigurationTests {
 		SessionResource[] session = new SessionResource[1];
 		this.runner.run((context) -> session[0] = context.getBean(SessionResource.class));
 		session[0].close().block(BOUND);
-		assertThatExceptionOfType(io.scopedasync.ScopeClosedException.class)
-			.isThrownBy(() -> session[0].acquire().block(BOUND));
+		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> session[0].acquire().block(BOUND));
 	}
 
 	@Test
@@ -251,8 +252,7 @@ class ScopedAsyncSessionAutoConfigurationTests {
 			.run((context) -> assertThat(context).hasNotFailed().doesNotHaveBean("sessionLogins"));
 	}
 
-	private static org.springframework.boot.test.context.runner.ContextConsumer<org.springframework.boot.test.context.assertj.AssertableApplicationContext> answers(
-			Consumer<String> assertion) {
+	private static ContextConsumer<AssertableApplicationContext> answers(Consumer<String> assertion) {
 		return (context) -> assertion
 			.accept(get(context.getBean(AsyncScopes.class), context.getBean(SessionResource.class), "/echo"));
 	}
