@@ -3,12 +3,10 @@ package io.scopedasync.webclient;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
-import io.netty.handler.timeout.ReadTimeoutException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -95,7 +93,7 @@ final class Exchange {
 	Mono<ClientHttpResponse> run(ClientHttpConnector connector, Duration limit, String words, Duration end,
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
 		this.timer = this.session.clock().schedule(() -> stop(tookTooLong(limit, words), false), end);
-		return connector.connect(this.method, this.uri, (request) -> send(request, callback))
+		return Mono.defer(() -> connector.connect(this.method, this.uri, (request) -> send(request, callback)))
 			.doOnCancel(this::unanswered)
 			.doOnError((error) -> unanswered())
 			.onErrorMap(this::translate)
@@ -265,17 +263,7 @@ final class Exchange {
 	}
 
 	private Throwable translate(Throwable error) {
-		if (error instanceof ReadTimeoutException) {
-			Duration timeout = this.session.responseTimeout();
-			return new SessionTimeoutException(this.session.name(), timeout,
-					describe() + " on session '" + this.session.name()
-							+ "' received nothing for its response-timeout of " + timeout.toMillis()
-							+ " ms. Raise it, or find out why the server is silent.");
-		}
-		if (error instanceof TimeoutException) {
-			return this.session.noConnection(describe());
-		}
-		return error;
+		return this.session.translate(describe(), error);
 	}
 
 	private SessionTimeoutException tookTooLong(Duration limit, String words) {

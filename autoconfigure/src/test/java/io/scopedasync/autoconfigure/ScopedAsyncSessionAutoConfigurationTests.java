@@ -24,6 +24,10 @@ import reactor.netty.http.server.HttpServer;
 import reactor.netty.http.server.HttpServerRequest;
 import reactor.netty.resources.LoopResources;
 
+import org.springframework.aot.generate.ClassNameGenerator;
+import org.springframework.aot.generate.DefaultGenerationContext;
+import org.springframework.aot.generate.GeneratedFiles;
+import org.springframework.aot.generate.InMemoryGeneratedFiles;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -36,10 +40,14 @@ import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.ContextConsumer;
+import org.springframework.boot.test.util.TestPropertyValues;
 import org.springframework.boot.webclient.WebClientCustomizer;
 import org.springframework.boot.webclient.autoconfigure.WebClientAutoConfiguration;
+import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.aot.ApplicationContextAotGenerator;
+import org.springframework.javapoet.ClassName;
 import org.springframework.web.reactive.function.client.WebClient;
 import org.springframework.web.reactive.function.client.WebClientRequestException;
 
@@ -233,6 +241,25 @@ class ScopedAsyncSessionAutoConfigurationTests {
 		this.runner.run((context) -> session[0] = context.getBean(SessionResource.class));
 		session[0].close().block(BOUND);
 		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> session[0].acquire().block(BOUND));
+	}
+
+	@Test
+	void canBeWrittenOutAheadOfTime() {
+		AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext();
+		TestPropertyValues.of("scoped-async.sessions.quotes.base-url=" + this.url).applyTo(context);
+		context.register(ScopedAsyncAutoConfiguration.class, ScopedAsyncSessionAutoConfiguration.class);
+		InMemoryGeneratedFiles files = new InMemoryGeneratedFiles();
+		DefaultGenerationContext generation = new DefaultGenerationContext(
+				new ClassNameGenerator(ClassName.get("io.scopedasync.autoconfigure", "Application")), files);
+		new ApplicationContextAotGenerator().processAheadOfTime(context, generation);
+		generation.writeGeneratedContent();
+		assertThat(files.getGeneratedFiles(GeneratedFiles.Kind.SOURCE).keySet())
+			.anySatisfy((name) -> assertThat(files.getGeneratedFileContent(GeneratedFiles.Kind.SOURCE, name))
+				.contains("registerBeanDefinition(\"quotes\"")
+				.contains("registerBeanDefinition(\"quotes.webClient\""))
+			.anySatisfy((name) -> assertThat(files.getGeneratedFileContent(GeneratedFiles.Kind.SOURCE, name))
+				.contains("setDefaultCandidate(false)")
+				.contains("AutowireCandidateQualifier"));
 	}
 
 	@Test
