@@ -196,11 +196,8 @@ abstract class Entry extends Waiter {
 			return;
 		}
 		scope().shared = true;
-		boolean cancellable = resource.cancellable();
-		Acquisition acquisition = new Acquisition(this, cancellable);
-		if (cancellable) {
-			this.value = acquisition;
-		}
+		Acquisition acquisition = new Acquisition(this, resource.cancellable());
+		this.value = acquisition;
 		Mono.fromDirect(acquire).subscribe(acquisition);
 	}
 
@@ -216,25 +213,25 @@ abstract class Entry extends Waiter {
 		set(ARRIVED);
 	}
 
+	/** What is under way, if it was begun and has not ended. */
+	final @Nullable Acquisition acquisition() {
+		return (this.value instanceof Acquisition acquisition) ? acquisition : null;
+	}
+
 	/** Whether the acquisition can only be waited for. */
-	final boolean isMasked() {
-		return !(resource() instanceof DirectResource || this.value instanceof Acquisition);
+	final boolean isMasked(@Nullable Acquisition acquisition) {
+		return !(resource() instanceof DirectResource || (acquisition != null && acquisition.cancellable));
 	}
 
 	/**
 	 * Ends a pending acquisition that gives back by itself.
 	 * @return false if it can only be waited for
 	 */
-	final boolean withdraw() {
-		Object acquisition = this.value;
+	final boolean withdraw(@Nullable Acquisition acquisition) {
 		if (resource() instanceof DirectResource<?> direct) {
 			return direct.withdraw(this) && move(PENDING, ABANDONED);
 		}
-		if (acquisition instanceof Acquisition cancellable && move(PENDING, ABANDONED)) {
-			cancellable.cancel();
-			return true;
-		}
-		return false;
+		return acquisition != null && acquisition.cancellable && move(PENDING, ABANDONED);
 	}
 
 	@Override
@@ -351,7 +348,7 @@ abstract class Entry extends Waiter {
 	final void recordReleased(Outcome outcome) {
 		RunningScope scope = scope();
 		ScopeRecorder recorder = scope.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP) {
+		if (recorder != ScopeRecorder.NOOP && !(this.resource instanceof Resources.Handler)) {
 			AsyncResource<?> resource = resource();
 			long nanos = 0;
 			if (!(resource instanceof DirectResource)) {

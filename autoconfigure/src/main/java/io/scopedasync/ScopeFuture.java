@@ -105,6 +105,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		private @Nullable R result;
 
+		private boolean forgotten;
+
 		Running(DefaultAsyncScopes scopes, ScopeSpec spec,
 				Function<Object, ? extends CompletionStage<? extends R>> body) {
 			super(scopes, spec);
@@ -155,7 +157,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			if (decide(exit)) {
+			if (ended(exit)) {
 				drive();
 			}
 		}
@@ -167,10 +169,10 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			CompletionStage<? extends R> stage = this.stage;
 			if (stage == null) {
-				return;
+				return true;
 			}
 			try {
 				stage.toCompletableFuture().cancel(true);
@@ -178,11 +180,13 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			catch (UnsupportedOperationException ex) {
 				logger.debug("The body's stage in scope '{}' can't be cancelled and runs on", this.spec.name, ex);
 			}
+			return true;
 		}
 
 		@Override
 		void forgetResult() {
-			this.result = null;
+			// A body that could not be cancelled may still bring one.
+			this.forgotten = true;
 		}
 
 		@Override
@@ -193,7 +197,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			if (end instanceof Exit.Cancelled cancelled) {
 				return this.future.settleExceptionally(cancelled(cancelled));
 			}
-			return this.future.settle(this.result);
+			return this.future.settle(this.forgotten ? null : this.result);
 		}
 
 	}

@@ -62,8 +62,9 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 	@Override
 	public AsyncResource<Permit> forKey(Object key, int permits) {
 		Objects.requireNonNull(key, () -> "Limiter '" + name() + "' was asked for the limit of a null key.");
-		if (permits < 1 || permits > Math.max(this.permits, 1)) {
-			throw new IllegalArgumentException("Limiter '" + name() + "' has " + this.permits
+		int total = this.permits;
+		if (permits < 1 || (total != 0 && permits > total)) {
+			throw new IllegalArgumentException("Limiter '" + name() + "' has " + total
 					+ " permits per key, a call asks for " + permits + ": ask for no more, or raise its permits.");
 		}
 		return new OfKey(key, permits);
@@ -126,10 +127,10 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 			return used;
 		});
 		Limiter limiter = slot.limiter;
-		int permits = this.permits;
-		if (limiter.total() != permits) {
-			// Made while the total was being changed.
-			limiter.resize(permits);
+		// It may have been made while the total was being changed, and that may change
+		// again.
+		for (int total = this.permits; limiter.total() != total; total = this.permits) {
+			limiter.resize(total);
 		}
 		return limiter;
 	}
