@@ -30,7 +30,6 @@ final class EnteredEntry<T> extends StackedEntry {
 
 	void begin() {
 		RunningScope scope = this.scope;
-		noteBegins();
 		// Pending from the first moment on: a scope that ends now waits for what comes of
 		// it.
 		set(PENDING);

@@ -69,6 +69,12 @@ abstract class Entry extends Waiter {
 
 	@Nullable Object value;
 
+	/**
+	 * When the acquisition, and later the release, began, on the scopes' clock; 0 if
+	 * nobody asks.
+	 */
+	long since;
+
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
@@ -130,6 +136,7 @@ abstract class Entry extends Waiter {
 	@SuppressWarnings("unchecked")
 	final void acquire() {
 		AsyncResource<?> resource = resource();
+		noteBeginning();
 		try {
 			if (resource.nesting() != AsyncResource.Nesting.SEPARATE && joins(resource)) {
 				return;
@@ -192,6 +199,10 @@ abstract class Entry extends Waiter {
 		Acquisition acquisition = new Acquisition(this, resource.cancellable());
 		this.value = acquisition;
 		Mono.fromDirect(acquire).subscribe(acquisition);
+	}
+
+	/** A scope's own entry began with the scope. */
+	void noteBeginning() {
 	}
 
 	/**
@@ -309,14 +320,6 @@ abstract class Entry extends Waiter {
 	}
 
 	// What is recorded.
-
-	/** For entries other than the scope, which has a beginning of its own. */
-	final void noteBegins() {
-		DefaultAsyncScopes scopes = scope().scopes;
-		if (scopes.timed) {
-			this.since = scopes.clock.nanos();
-		}
-	}
 
 	final void recordAcquired(Outcome outcome) {
 		DefaultAsyncScopes scopes = scope().scopes;

@@ -207,11 +207,7 @@ abstract class ScopeMachine extends Entry {
 	final void run() {
 		int missed = 1;
 		do {
-			boolean more;
-			do {
-				more = step();
-			}
-			while (more);
+			advance();
 			if (this.phase == SETTLED) {
 				// Never handed back: later events find a driver and do nothing.
 				return;
@@ -225,13 +221,19 @@ abstract class ScopeMachine extends Entry {
 		while (missed != 0);
 	}
 
-	private boolean step() {
-		return switch (this.phase) {
-			case ENTERING -> enterNext();
-			case RUNNING -> this.end != null && this.bodyOver && unwind();
-			case UNWINDING -> releaseNext();
-			default -> false;
-		};
+	/** Takes every step for which there is nothing to wait. */
+	private void advance() {
+		boolean more = this.phase == ENTERING;
+		while (more) {
+			more = enterNext();
+		}
+		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
+			turn(UNWINDING);
+		}
+		more = this.phase == UNWINDING;
+		while (more) {
+			more = releaseNext();
+		}
 	}
 
 	private boolean enterNext() {
@@ -240,7 +242,8 @@ abstract class ScopeMachine extends Entry {
 			return false;
 		}
 		if (this.end != null) {
-			return unwind();
+			turn(UNWINDING);
+			return false;
 		}
 		AsyncResource<?>[] resources = this.spec.resources;
 		if (count == resources.length) {
@@ -251,13 +254,12 @@ abstract class ScopeMachine extends Entry {
 			catch (Throwable ex) {
 				brokenBody(ex);
 			}
-			return true;
+			return false;
 		}
 		this.entered = (short) (count + 1);
 		Entry entry = this;
 		if (count != 0) {
 			StackedEntry stacked = new StackedEntry((RunningScope) this, resources[count]);
-			stacked.noteBegins();
 			extras().entering = stacked;
 			extras().stack.push(stacked);
 			entry = stacked;
@@ -296,11 +298,6 @@ abstract class ScopeMachine extends Entry {
 			entry.recordAcquired(Outcome.SUCCESS);
 		}
 		return now != PENDING;
-	}
-
-	private boolean unwind() {
-		turn(UNWINDING);
-		return true;
 	}
 
 	/**

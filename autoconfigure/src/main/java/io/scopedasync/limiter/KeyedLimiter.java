@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
 import io.scopedasync.KeyedResource;
+import io.scopedasync.Measured;
 import io.scopedasync.Waiter;
 
 /**
@@ -15,7 +16,7 @@ import io.scopedasync.Waiter;
  * else. A limiter exists while somebody holds or waits for a permit of its key; idle keys
  * cost nothing.
  */
-public final class KeyedLimiter implements KeyedResource<Permit> {
+public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 	private final LimiterBuilder<KeyedLimiter> settings;
 
@@ -58,12 +59,7 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		return forKey(key, 1);
 	}
 
-	/**
-	 * The limiter of a key, asked for several permits at once.
-	 * @param key equal keys share one limiter
-	 * @param permits 1 to the {@linkplain #total() total}
-	 * @return the resource
-	 */
+	@Override
 	public AsyncResource<Permit> forKey(Object key, int permits) {
 		Objects.requireNonNull(key, () -> "Limiter '" + name() + "' was asked for the limit of a null key.");
 		int total = this.permits;
@@ -79,10 +75,7 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		return this.settings.name;
 	}
 
-	/**
-	 * How many permits each key has.
-	 * @return the total per key
-	 */
+	@Override
 	public int total() {
 		return this.permits;
 	}
@@ -98,6 +91,16 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		}
 		this.permits = total;
 		this.slots.values().forEach((slot) -> slot.limiter.resize(total));
+	}
+
+	/**
+	 * All keys together: what each of those in use may have, and what they have.
+	 */
+	@Override
+	public Usage usage() {
+		Statistics now = statistics();
+		int total = (int) Math.min((long) now.total() * now.keys(), Integer.MAX_VALUE);
+		return new Usage(now.borrowed(), now.waiting(), total, Math.max(0, total - now.borrowed()));
 	}
 
 	/**

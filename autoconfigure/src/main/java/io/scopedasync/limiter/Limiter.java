@@ -11,6 +11,7 @@ import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
+import io.scopedasync.Measured;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.WaitQueue;
 import io.scopedasync.Waiter;
@@ -26,7 +27,7 @@ import io.scopedasync.WeightedResource;
  * taken away, all who sit finish, and nobody sits down until fewer sit than there are
  * chairs.
  */
-public final class Limiter extends DirectResource<Permit> implements WeightedResource<Permit> {
+public final class Limiter extends DirectResource<Permit> implements WeightedResource<Permit>, Measured {
 
 	private static final long ONE_WAITER = 1L << 32;
 
@@ -127,6 +128,13 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			long now = this.state.get();
 			return new Statistics(this.total, this.total - (int) now, waiting(now));
 		}
+	}
+
+	@Override
+	public Usage usage() {
+		Statistics now = statistics();
+		// More is borrowed than there is for a while after the total was lowered.
+		return new Usage(now.borrowed(), now.waiting(), now.total(), Math.max(0, now.total() - now.borrowed()));
 	}
 
 	@Override
@@ -297,7 +305,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			this.timer = null;
 			return null;
 		}
-		long left = timeout.toNanos() - (this.clock.nanos() - head.since());
+		long left = timeout.toNanos() - (this.clock.nanos() - head.queuedAt());
 		if (left > 0) {
 			this.timer = this.clock.scheduleNanos(this::expire, left);
 			return null;
