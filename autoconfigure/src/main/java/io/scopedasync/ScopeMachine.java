@@ -112,6 +112,10 @@ abstract class ScopeMachine extends Entry {
 	 */
 	abstract void cancelBody();
 
+	/** The driver is about to leave a scope that has not settled. */
+	void beforeWaiting() {
+	}
+
 	/** An exit was replaced: the caller sees a normal end without the body's value. */
 	abstract void forgetResult();
 
@@ -171,6 +175,7 @@ abstract class ScopeMachine extends Entry {
 				// Never handed back: later events find a driver and do nothing.
 				return;
 			}
+			beforeWaiting();
 			if (this.stripe < 0) {
 				this.shared = true;
 				this.scopes.open.add(this);
