@@ -134,7 +134,7 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (decide(Exit.failed(error))) {
+			if (ended(Exit.failed(error))) {
 				drive();
 			}
 			else {
@@ -144,14 +144,15 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onComplete() {
-			if (decide(Exit.completed())) {
+			if (ended(Exit.completed())) {
 				drive();
 			}
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			this.upstream.cancel();
+			return true;
 		}
 
 		@Override

@@ -107,6 +107,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		private @Nullable R result;
 
+		private boolean forgotten;
+
 		Running(DefaultAsyncScopes scopes, ScopeSpec spec,
 				Function<Object, ? extends CompletionStage<? extends R>> body) {
 			super(scopes, spec);
@@ -157,7 +159,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			if (decide(exit)) {
+			if (ended(exit)) {
 				drive();
 			}
 		}
@@ -169,10 +171,10 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			CompletionStage<? extends R> stage = this.stage;
 			if (stage == null) {
-				return;
+				return true;
 			}
 			try {
 				stage.toCompletableFuture().cancel(true);
@@ -180,11 +182,13 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			catch (UnsupportedOperationException ex) {
 				logger.debug("The body's stage in scope '{}' can't be cancelled and runs on", this.spec.name, ex);
 			}
+			return true;
 		}
 
 		@Override
 		void forgetResult() {
-			this.result = null;
+			// A body that could not be cancelled may still bring one.
+			this.forgotten = true;
 		}
 
 		@Override
@@ -202,14 +206,18 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				return true;
 			}
 			Throwable error = errorOf(end);
-			return (error != null) ? pending.settleExceptionally(error) : pending.settle(this.result);
+			return (error != null) ? pending.settleExceptionally(error) : pending.settle(valueOrNull());
 		}
 
-		@SuppressWarnings("NullAway") // null is what the body's future brought
 		CompletableFuture<R> settledAtOnce() {
 			Throwable error = errorOf(end());
 			return (error != null) ? CompletableFuture.failedFuture(error)
-					: CompletableFuture.completedFuture(this.result);
+					: CompletableFuture.completedFuture(valueOrNull());
+		}
+
+		@SuppressWarnings("NullAway") // null is what the body's future brought
+		private R valueOrNull() {
+			return this.forgotten ? null : this.result;
 		}
 
 		private @Nullable Throwable errorOf(Exit end) {

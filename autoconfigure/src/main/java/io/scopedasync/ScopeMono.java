@@ -136,7 +136,7 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (decide(Exit.failed(error))) {
+			if (ended(Exit.failed(error))) {
 				drive();
 			}
 			else {
@@ -146,14 +146,15 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onComplete() {
-			if (decide(Exit.completed())) {
+			if (ended(Exit.completed())) {
 				drive();
 			}
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			Operators.terminate(UPSTREAM, this);
+			return true;
 		}
 
 		@Override

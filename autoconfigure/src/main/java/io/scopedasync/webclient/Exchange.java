@@ -2,16 +2,11 @@ package io.scopedasync.webclient;
 
 import java.net.URI;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
-import io.netty.handler.timeout.ReadTimeoutException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -57,11 +52,7 @@ final class Exchange {
 
 	private final Sinks.Empty<Void> done = Sinks.empty();
 
-	/**
-	 * Requests on the wire: a redirect or a retry makes another, on a connection of its
-	 * own.
-	 */
-	private final Set<Connection> wires = new HashSet<>(2);
+	private final Wires wires = new Wires(this::finishIfDone);
 
 	private Phase phase = Phase.CONNECTING;
 
@@ -90,10 +81,19 @@ final class Exchange {
 				+ ((path != null) ? path : "");
 	}
 
-	Mono<ClientHttpResponse> run(ClientHttpConnector connector, Duration limit, String limitName,
+	/**
+	 * Sends the request.
+	 * @param connector where to
+	 * @param limit how long it may take
+	 * @param words the limit in an error
+	 * @param end when to end it
+	 * @param callback writes it
+	 * @return the answer
+	 */
+	Mono<ClientHttpResponse> run(ClientHttpConnector connector, Duration limit, String words, Duration end,
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		this.timer = this.session.clock().schedule(() -> stop(tookTooLong(limit, limitName), false), limit);
-		return connector.connect(this.method, this.uri, (request) -> send(request, callback))
+		this.timer = this.session.clock().schedule(() -> stop(tookTooLong(limit, words), false), end);
+		return Mono.defer(() -> connector.connect(this.method, this.uri, (request) -> send(request, callback)))
 			.doOnCancel(this::unanswered)
 			.doOnError((error) -> unanswered())
 			.onErrorMap(this::translate)
@@ -127,24 +127,14 @@ final class Exchange {
 	}
 
 	private void attach(Connection wire) {
+		this.wires.add(wire);
 		boolean late;
 		synchronized (this) {
-			this.wires.add(wire);
 			late = this.phase == Phase.OVER;
 		}
-		wire.onTerminate().subscribe(null, (error) -> detach(wire), () -> detach(wire));
 		if (late) {
-			close(wire);
+			this.wires.close();
 		}
-	}
-
-	private void detach(Connection wire) {
-		synchronized (this) {
-			this.wires.remove(wire);
-		}
-		// One step later the connection is back in its pool, where the next request finds
-		// it.
-		onItsThread(wire, this::finishIfDone);
 	}
 
 	private void answered(ClientHttpResponse response, SynchronousSink<ClientHttpResponse> sink) {
@@ -216,7 +206,7 @@ final class Exchange {
 				this.phase = Phase.DRAINING;
 			}
 		}
-		Disposable limit = this.session.clock().schedule(this::closeWires, this.session.drainTimeout());
+		Disposable limit = this.session.clock().schedule(this.wires::close, this.session.drainTimeout());
 		this.done.asMono().subscribe(null, null, limit::dispose);
 		ClientHttpResponse unread = this.response;
 		switch (before) {
@@ -253,37 +243,6 @@ final class Exchange {
 			});
 	}
 
-	private void closeWires() {
-		Set<Connection> open;
-		synchronized (this) {
-			open = Set.copyOf(this.wires);
-		}
-		open.forEach(this::close);
-	}
-
-	private void close(Connection wire) {
-		// Only on its own thread is it sure that the connection is not yet another
-		// request's.
-		onItsThread(wire, () -> {
-			synchronized (this) {
-				if (!this.wires.contains(wire)) {
-					return;
-				}
-			}
-			wire.dispose();
-		});
-	}
-
-	private static void onItsThread(Connection wire, Runnable task) {
-		try {
-			wire.channel().eventLoop().execute(task);
-		}
-		catch (RejectedExecutionException ex) {
-			// The thread has ended, and with it every connection it had.
-			task.run();
-		}
-	}
-
 	private void finishIfDone() {
 		synchronized (this) {
 			if (this.phase != Phase.OVER || !this.wires.isEmpty()) {
@@ -304,23 +263,13 @@ final class Exchange {
 	}
 
 	private Throwable translate(Throwable error) {
-		if (error instanceof ReadTimeoutException) {
-			Duration timeout = this.session.responseTimeout();
-			return new SessionTimeoutException(this.session.name(), timeout,
-					describe() + " on session '" + this.session.name()
-							+ "' received nothing for its response-timeout of " + timeout.toMillis()
-							+ " ms. Raise it, or find out why the server is silent.");
-		}
-		if (error instanceof TimeoutException) {
-			return this.session.noConnection(describe());
-		}
-		return error;
+		return this.session.translate(describe(), error);
 	}
 
-	private SessionTimeoutException tookTooLong(Duration limit, String limitName) {
+	private SessionTimeoutException tookTooLong(Duration limit, String words) {
 		return new SessionTimeoutException(this.session.name(), limit,
-				describe() + " on session '" + this.session.name() + "' took longer than " + limitName + " of "
-						+ limit.toMillis() + " ms. Raise that limit, or find out why the server is slow.");
+				describe() + " on session '" + this.session.name() + "' took longer than " + words
+						+ ". Raise that limit, or find out why the server is slow.");
 	}
 
 	private enum Phase {

@@ -58,7 +58,8 @@ final class PooledSession {
 
 	private HttpClient configure(HttpClient client) {
 		HttpClient configured = client
-			.option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) this.options.connectTimeout.toMillis())
+			.option(ChannelOption.CONNECT_TIMEOUT_MILLIS,
+					(int) Math.min(Integer.MAX_VALUE, this.options.connectTimeout.toMillis()))
 			.responseTimeout(this.options.responseTimeout);
 		if (!this.options.cookies) {
 			return configured;

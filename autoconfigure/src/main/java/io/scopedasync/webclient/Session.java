@@ -8,10 +8,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
+import io.netty.handler.timeout.ReadTimeoutException;
+import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeClosedException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.pool.PoolAcquirePendingLimitException;
+import reactor.pool.PoolAcquireTimeoutException;
 import reactor.pool.PooledRef;
 
 import org.springframework.http.HttpMethod;
@@ -93,9 +97,15 @@ public final class Session {
 			return Mono.error(ended(exchange.describe()));
 		}
 		Duration total = this.resource.options().totalTimeout;
-		return (remaining != null && remaining.compareTo(total) < 0)
-				? exchange.run(this.pooled.connector(), remaining, "what its scope had left", callback)
-				: exchange.run(this.pooled.connector(), total, "its total-timeout", callback);
+		if (remaining == null || remaining.compareTo(total) >= 0) {
+			return exchange.run(this.pooled.connector(), total, "its total-timeout of " + total.toMillis() + " ms",
+					total, callback);
+		}
+		// The scope ends the request itself, and better: its caller then hears of the
+		// scope's limit. This is for those that the scope can't reach.
+		return exchange.run(this.pooled.connector(), remaining,
+				"the " + remaining.toMillis() + " ms that its scope had left", remaining.plus(drainTimeout()),
+				callback);
 	}
 
 	/**
@@ -148,12 +158,29 @@ public final class Session {
 		this.resource.unreadBody(request);
 	}
 
-	SessionTimeoutException noConnection(String request) {
-		Duration timeout = this.resource.options().acquireTimeout;
-		return new SessionTimeoutException(name(), timeout,
-				request + " waited longer than the acquire-timeout of " + timeout.toMillis() + " ms for one of the "
-						+ this.resource.options().connections + " connections of session '" + name()
-						+ "'. Raise the session's 'connections', or send fewer requests at once.");
+	/** Into words of ours, where those of the network don't say which limit passed. */
+	Throwable translate(String request, Throwable error) {
+		SessionOptions options = this.resource.options();
+		if (error instanceof ReadTimeoutException) {
+			long limit = options.responseTimeout.toMillis();
+			return new SessionTimeoutException(name(), options.responseTimeout,
+					request + " on session '" + name() + "' received nothing for its response-timeout of " + limit
+							+ " ms. Raise it, or find out why the server is silent.");
+		}
+		// The network's own copy of the pool's classes is not for others to name.
+		String kind = error.getClass().getSimpleName();
+		if (kind.equals(PoolAcquireTimeoutException.class.getSimpleName())) {
+			return new SessionTimeoutException(name(), options.acquireTimeout,
+					request + " waited longer than the acquire-timeout of " + options.acquireTimeout.toMillis()
+							+ " ms for one of the " + options.connections + " connections of session '" + name()
+							+ "'. Raise the session's 'connections', or send fewer requests at once.");
+		}
+		if (kind.equals(PoolAcquirePendingLimitException.class.getSimpleName())) {
+			return new AcquireRejectedException(name(), options.maxWaiting, request + " found all "
+					+ options.connections + " connections of session '" + name() + "' in use and " + options.maxWaiting
+					+ " requests waiting. Raise the session's 'connections' or 'max-waiting', or send fewer requests at once.");
+		}
+		return error;
 	}
 
 	List<CookieJar.Entry> cookies(URI uri) {
@@ -166,10 +193,6 @@ public final class Session {
 
 	Duration drainTimeout() {
 		return this.resource.options().drainTimeout;
-	}
-
-	Duration responseTimeout() {
-		return this.resource.options().responseTimeout;
 	}
 
 	Mono<Void> after(Duration delay) {

@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.NoScopeException;
+import io.scopedasync.ScopeClosedException;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.webclient.SelfSignedServer;
 import io.scopedasync.webclient.SessionLogin;
@@ -22,8 +23,11 @@ import reactor.netty.DisposableServer;
 import reactor.netty.http.server.HttpServer;
 import reactor.netty.http.server.HttpServerRequest;
 import reactor.netty.resources.LoopResources;
-import reactor.pool.Pool;
 
+import org.springframework.aot.generate.ClassNameGenerator;
+import org.springframework.aot.generate.DefaultGenerationContext;
+import org.springframework.aot.generate.GeneratedFiles;
+import org.springframework.aot.generate.InMemoryGeneratedFiles;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -33,11 +37,17 @@ import org.springframework.boot.http.client.autoconfigure.reactive.ClientHttpCon
 import org.springframework.boot.http.client.autoconfigure.reactive.ReactiveHttpClientAutoConfiguration;
 import org.springframework.boot.http.client.reactive.ReactorClientHttpConnectorBuilder;
 import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ContextConsumer;
+import org.springframework.boot.test.util.TestPropertyValues;
 import org.springframework.boot.webclient.WebClientCustomizer;
 import org.springframework.boot.webclient.autoconfigure.WebClientAutoConfiguration;
+import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.aot.ApplicationContextAotGenerator;
+import org.springframework.javapoet.ClassName;
 import org.springframework.web.reactive.function.client.WebClient;
 import org.springframework.web.reactive.function.client.WebClientRequestException;
 
@@ -230,8 +240,26 @@ class ScopedAsyncSessionAutoConfigurationTests {
 		SessionResource[] session = new SessionResource[1];
 		this.runner.run((context) -> session[0] = context.getBean(SessionResource.class));
 		session[0].close().block(BOUND);
-		assertThatExceptionOfType(io.scopedasync.ScopeClosedException.class)
-			.isThrownBy(() -> session[0].acquire().block(BOUND));
+		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> session[0].acquire().block(BOUND));
+	}
+
+	@Test
+	void canBeWrittenOutAheadOfTime() {
+		AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext();
+		TestPropertyValues.of("scoped-async.sessions.quotes.base-url=" + this.url).applyTo(context);
+		context.register(ScopedAsyncAutoConfiguration.class, ScopedAsyncSessionAutoConfiguration.class);
+		InMemoryGeneratedFiles files = new InMemoryGeneratedFiles();
+		DefaultGenerationContext generation = new DefaultGenerationContext(
+				new ClassNameGenerator(ClassName.get("io.scopedasync.autoconfigure", "Application")), files);
+		new ApplicationContextAotGenerator().processAheadOfTime(context, generation);
+		generation.writeGeneratedContent();
+		assertThat(files.getGeneratedFiles(GeneratedFiles.Kind.SOURCE).keySet())
+			.anySatisfy((name) -> assertThat(files.getGeneratedFileContent(GeneratedFiles.Kind.SOURCE, name))
+				.contains("registerBeanDefinition(\"quotes\"")
+				.contains("registerBeanDefinition(\"quotes.webClient\""))
+			.anySatisfy((name) -> assertThat(files.getGeneratedFileContent(GeneratedFiles.Kind.SOURCE, name))
+				.contains("setDefaultCandidate(false)")
+				.contains("AutowireCandidateQualifier"));
 	}
 
 	@Test
@@ -251,8 +279,7 @@ class ScopedAsyncSessionAutoConfigurationTests {
 			.run((context) -> assertThat(context).hasNotFailed().doesNotHaveBean("sessionLogins"));
 	}
 
-	private static org.springframework.boot.test.context.runner.ContextConsumer<org.springframework.boot.test.context.assertj.AssertableApplicationContext> answers(
-			Consumer<String> assertion) {
+	private static ContextConsumer<AssertableApplicationContext> answers(Consumer<String> assertion) {
 		return (context) -> assertion
 			.accept(get(context.getBean(AsyncScopes.class), context.getBean(SessionResource.class), "/echo"));
 	}

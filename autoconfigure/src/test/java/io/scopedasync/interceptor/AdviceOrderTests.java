@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.aopalliance.intercept.MethodInterceptor;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Case;
@@ -239,8 +240,11 @@ class AdviceOrderTests {
 			}));
 			Hopping proxy = (Hopping) factory.getProxy();
 			assertThat(postProcessor.postProcessAfterInitialization(proxy, "hopping")).isSameAs(proxy);
-			assertThat(proxy.mono().block(LIMIT)).isEqualTo("value");
-			assertThat(journal.entries()).startsWith("ordered").last().asString().startsWith("mono on parallel-");
+			CompletableFuture<String> result = proxy.mono().toFuture();
+			Sinks.One<String> gate = context.getBean(Gate.class).opened();
+			new Thread(() -> gate.tryEmitValue("open"), "other").start();
+			assertThat(result).succeedsWithin(LIMIT).isEqualTo("value");
+			assertThat(journal.entries()).containsExactly("ordered", "mono on other");
 		});
 	}
 
@@ -300,8 +304,13 @@ class AdviceOrderTests {
 		}
 
 		@Bean
-		AsyncResource<Long> delayed() {
-			return AsyncResource.of(() -> Mono.delay(Duration.ofMillis(1)), (value, exit) -> Mono.empty());
+		Gate gate() {
+			return new Gate(Sinks.one());
+		}
+
+		@Bean
+		AsyncResource<String> gated(Gate gate) {
+			return AsyncResource.of(gate.opened()::asMono, (value, exit) -> Mono.empty());
 		}
 
 	}
@@ -589,10 +598,14 @@ class AdviceOrderTests {
 
 	static class Hopping {
 
-		@ScopedAsync("delayed")
+		@ScopedAsync("gated")
 		Mono<String> mono() {
 			return Mono.just("value");
 		}
+
+	}
+
+	private record Gate(Sinks.One<String> opened) {
 
 	}
 

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.Case;
 import io.scopedasync.ScopeClosedException;
 import io.scopedasync.ScopeSpec;
 import org.awaitility.Awaitility;
@@ -167,6 +168,7 @@ class SessionExitTests {
 	}
 
 	@Test
+	@Case(176)
 	void refusesASessionAfterItsScope() {
 		AtomicReference<Session> escaped = new AtomicReference<>();
 		this.scopes.use(this.session, (session) -> Mono.fromRunnable(() -> escaped.set(session))).block(BOUND);
@@ -189,7 +191,7 @@ class SessionExitTests {
 		assertThat(request).failsWithin(BOUND)
 			.withThrowableThat()
 			.withCauseInstanceOf(SessionTimeoutException.class)
-			.withMessageContaining("what its scope had left");
+			.withMessageContaining("ms that its scope had left");
 		assertWholeAndNothingOpen();
 	}
 

@@ -6,9 +6,11 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
+import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.ScopeSpec;
@@ -168,6 +170,33 @@ class SessionFailureTests {
 			}).block(BOUND))
 			.withMessageContaining("acquire-timeout of 300 ms")
 			.withMessageContaining("1 connections of session 'quotes'");
+		assertWhole();
+	}
+
+	@Test
+	void tooManyRequestsForTheConnections() {
+		this.session = build((builder) -> builder.connections(1).maxWaiting(1));
+		assertThatExceptionOfType(AcquireRejectedException.class)
+			.isThrownBy(() -> this.scopes.use(this.session, (session) -> {
+				Mono<String> silent = session.client().get().uri("/silent").retrieve().bodyToMono(String.class);
+				return Mono.when(silent, silent, silent);
+			}).block(BOUND))
+			.withMessageContaining("all 1 connections of session 'quotes' in use and 1 requests waiting");
+		assertWhole();
+	}
+
+	@Test
+	void requestBodyThatFails() {
+		assertThatExceptionOfType(WebClientException.class)
+			.isThrownBy(() -> this.scopes.use(this.session,
+					(session) -> session.client()
+						.post()
+						.uri("/hello")
+						.body(Mono.delay(BOUND).thenReturn("late").timeout(SHORT), String.class)
+						.retrieve()
+						.bodyToMono(String.class))
+				.block(BOUND))
+			.withCauseInstanceOf(TimeoutException.class);
 		assertWhole();
 	}
 

@@ -9,14 +9,18 @@ import java.util.concurrent.atomic.AtomicInteger;
 import io.netty.handler.codec.http.cookie.Cookie;
 import io.netty.handler.codec.http.cookie.DefaultCookie;
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.Case;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.netty.http.client.HttpClient;
 import reactor.netty.http.server.HttpServerRequest;
 import reactor.netty.http.server.HttpServerResponse;
 
+import org.springframework.http.HttpStatusCode;
+import org.springframework.http.client.reactive.ReactorClientHttpConnector;
 import org.springframework.web.reactive.function.client.WebClient;
 import org.springframework.web.reactive.function.client.WebClientResponseException;
 
@@ -89,6 +93,7 @@ class SessionLoginTests {
 	}
 
 	@Test
+	@Case(167)
 	void replacesASessionWhoseLoginExpired() {
 		assertThat(whoAmI()).isEqualTo("1");
 		this.valid.clear();
@@ -108,7 +113,7 @@ class SessionLoginTests {
 			}
 
 			@Override
-			public boolean expired(org.springframework.http.HttpStatusCode status) {
+			public boolean expired(HttpStatusCode status) {
 				return status.value() == 419;
 			}
 
@@ -122,9 +127,8 @@ class SessionLoginTests {
 	@Test
 	void keepsTheCookieThatARedirectSets() {
 		this.session = this.upstream.session("quotes")
-			.transport((connections,
-					settings) -> new org.springframework.http.client.reactive.ReactorClientHttpConnector(settings
-						.apply(reactor.netty.http.client.HttpClient.create(connections).followRedirect(true))))
+			.transport((connections, settings) -> new ReactorClientHttpConnector(
+					settings.apply(HttpClient.create(connections).followRedirect(true))))
 			.build();
 		String who = this.scopes
 			.use(this.session,
@@ -158,6 +162,7 @@ class SessionLoginTests {
 	}
 
 	@Test
+	@Case(167)
 	void discardsAnInvalidatedSession() {
 		this.scopes.use(this.session, (session) -> whoIs(session).doOnNext((who) -> session.invalidate())).block(BOUND);
 		assertThat(this.session.statistics().allocated()).isZero();

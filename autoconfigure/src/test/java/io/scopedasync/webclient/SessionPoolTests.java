@@ -13,6 +13,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.Case;
+import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeClosedException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -21,6 +23,7 @@ import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
+import reactor.test.scheduler.VirtualTimeScheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -47,6 +50,7 @@ class SessionPoolTests {
 	}
 
 	@Test
+	@Case(172)
 	void nestedScopesJoinTheSession() {
 		List<Session> seen = new ArrayList<>();
 		this.scopes.use(this.session, (outer) -> {
@@ -61,6 +65,7 @@ class SessionPoolTests {
 	}
 
 	@Test
+	@Case(172)
 	void aFreshSessionShadowsTheOuterOne() {
 		this.session = build(2);
 		List<Session> seen = new ArrayList<>();
@@ -93,6 +98,17 @@ class SessionPoolTests {
 	}
 
 	@Test
+	void letsNobodyWaitIfToldSo() {
+		this.session = this.upstream.session("quotes").size(0, 1).maxWaiting(0).build();
+		assertWhole(1);
+		Disposable holder = hold();
+		assertThatExceptionOfType(AcquireRejectedException.class)
+			.isThrownBy(() -> this.scopes.use(this.session, (session) -> hello()).block(BOUND));
+		holder.dispose();
+		assertWhole(1);
+	}
+
+	@Test
 	void givesUpWaitingAfterTheAcquireTimeout() {
 		this.session = this.upstream.session("quotes").size(0, 1).acquireTimeout(Duration.ofMillis(100)).build();
 		Disposable holder = hold();
@@ -105,6 +121,7 @@ class SessionPoolTests {
 	}
 
 	@Test
+	@Case(58)
 	void stopsWaitingAtOnceWhenCancelled() {
 		Disposable holder = hold();
 		Disposable waiter = this.scopes.use(this.session, (session) -> hello()).subscribe();
@@ -134,6 +151,7 @@ class SessionPoolTests {
 	}
 
 	@Test
+	@Case(177)
 	void losesNoSessionToThousandsOfCancelledBorrowers() {
 		long seed = System.nanoTime();
 		Random random = new Random(seed);
@@ -189,14 +207,23 @@ class SessionPoolTests {
 
 	@Test
 	void discardsASessionThatIsTooOld() {
-		this.session = this.upstream.session("quotes").size(0, 1).lifeTime(Duration.ofMillis(1)).build();
-		for (int i = 0; i < 3; i++) {
-			this.scopes.use(this.session, (session) -> hello().delayElement(Duration.ofMillis(5))).block(BOUND);
-		}
-		assertThat(this.upstream.connections()).isEqualTo(3);
+		VirtualTimeScheduler time = VirtualTimeScheduler.create();
+		this.session = this.upstream.session("quotes")
+			.clock(ScopeClock.of(time))
+			.lifeTime(Duration.ofHours(1))
+			.idleTime(Duration.ofHours(9))
+			.build();
+		this.scopes.use(this.session, (session) -> hello()).block(BOUND);
+		time.advanceTimeBy(Duration.ofMinutes(59));
+		this.scopes.use(this.session, (session) -> hello()).block(BOUND);
+		assertThat(this.upstream.connections()).isEqualTo(1);
+		time.advanceTimeBy(Duration.ofMinutes(1));
+		this.scopes.use(this.session, (session) -> hello()).block(BOUND);
+		assertThat(this.upstream.connections()).isEqualTo(2);
 	}
 
 	@Test
+	@Case(168)
 	void refusesAfterClose() {
 		this.session.close().block(BOUND);
 		assertThatExceptionOfType(ScopeClosedException.class)
@@ -205,6 +232,7 @@ class SessionPoolTests {
 	}
 
 	@Test
+	@Case(168)
 	void closesIdleSessionsAtOnceAndLentOnesWhenTheyComeBack() {
 		CompletableFuture<Void> gate = new CompletableFuture<>();
 		CompletableFuture<Void> holder = this.scopes.use(this.session, (session) -> Mono.fromFuture(gate)).toFuture();

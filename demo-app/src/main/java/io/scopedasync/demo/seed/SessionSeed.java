@@ -1,6 +1,8 @@
 package io.scopedasync.demo.seed;
 
+import java.net.HttpCookie;
 import java.time.Duration;
+import java.util.Objects;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
@@ -11,6 +13,7 @@ import reactor.netty.resources.ConnectionProvider;
 
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.http.HttpHeaders;
+import org.springframework.http.ResponseEntity;
 import org.springframework.http.client.reactive.ReactorClientHttpConnector;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RequestParam;
@@ -62,9 +65,9 @@ class SessionSeed {
 		return AsyncResource.of(
 				() -> client.post()
 					.uri("/login")
-					.exchangeToMono((response) -> response.releaseBody()
-						.thenReturn(String.valueOf(response.cookies().getFirst("login"))))
-					.map((cookie) -> client.mutate().defaultHeader(HttpHeaders.COOKIE, cookie).build())
+					.retrieve()
+					.toBodilessEntity()
+					.map((answer) -> client.mutate().defaultHeader(HttpHeaders.COOKIE, cookie(answer)).build())
 					.doOnNext((loggedIn) -> story.note("login", "logged in")),
 				(loggedIn, exit) -> loggedIn.post()
 					.uri("/logout")
@@ -73,6 +76,11 @@ class SessionSeed {
 					.doOnSubscribe((subscription) -> story.ended(exit))
 					.doOnNext((answer) -> story.note("login", "logged out"))
 					.then());
+	}
+
+	private static String cookie(ResponseEntity<Void> answer) {
+		String header = Objects.requireNonNull(answer.getHeaders().getFirst(HttpHeaders.SET_COOKIE), "login cookie");
+		return HttpCookie.parse(header).get(0).toString();
 	}
 
 	private WebClient client(ConnectionProvider connections) {
