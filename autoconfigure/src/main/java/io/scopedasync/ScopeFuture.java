@@ -159,9 +159,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			if (ended(exit)) {
-				drive();
-			}
+			ended(exit);
 		}
 
 		/** A stage after the one that failed gives its error wrapped. */

@@ -89,6 +89,9 @@ abstract class ScopeMachine extends Entry {
 	/** How many of the spec's resources were begun. */
 	private short entered;
 
+	/** How many scopes are around this one. */
+	short depth;
+
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
 
@@ -139,7 +142,16 @@ abstract class ScopeMachine extends Entry {
 	/** The body ended by itself; false if it had to end anyway. */
 	final boolean ended(Exit exit) {
 		this.bodyOver = true;
-		return decide(exit);
+		if (!decide(exit)) {
+			return false;
+		}
+		if (FlatStep.isDueAt(this.depth)) {
+			FlatStep.take((RunningScope) this);
+		}
+		else {
+			drive();
+		}
+		return true;
 	}
 
 	/**
@@ -187,6 +199,12 @@ abstract class ScopeMachine extends Entry {
 		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
 			run();
 		}
+	}
+
+	/** Hands the scope back to whoever drives it next. */
+	final void yieldBeforeRun() {
+		this.shared = true;
+		WIP.setRelease(this, 0);
 	}
 
 	/** To be called by the driver only. */
