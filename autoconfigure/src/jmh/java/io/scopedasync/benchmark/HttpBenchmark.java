@@ -65,6 +65,9 @@ public class HttpBenchmark {
 		.size(CONCURRENCY, CONCURRENCY)
 		.build();
 
+	/** The one that is injected. */
+	private final WebClient ofSession = this.sessions.client();
+
 	@TearDown
 	public void stop() {
 		this.sessions.close().block(Peers.LIMIT);
@@ -87,7 +90,7 @@ public class HttpBenchmark {
 	public void requests(Count count) {
 		for (int i = 0; i < ROUNDS; i++) {
 			count.plain += time(() -> get(this.plain));
-			count.ours += time(() -> this.scopes.use(this.sessions, (session) -> get(session.client())));
+			count.ours += time(() -> this.scopes.use(this.sessions, (session) -> get(this.ofSession)));
 			count.requests += BATCH;
 		}
 	}
