@@ -122,6 +122,10 @@ abstract class ScopeMachine extends Entry {
 	 */
 	abstract boolean cancelBody();
 
+	/** The driver is about to leave a scope that has not settled. */
+	void beforeWaiting() {
+	}
+
 	/** An exit was replaced: the caller sees a normal end without the body's value. */
 	abstract void forgetResult();
 
@@ -212,6 +216,7 @@ abstract class ScopeMachine extends Entry {
 				// Never handed back: later events find a driver and do nothing.
 				return;
 			}
+			beforeWaiting();
 			if (this.stripe < 0) {
 				this.shared = true;
 				this.scopes.open.add(this);
