@@ -1,5 +1,7 @@
 package io.scopedasync;
 
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
+
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
@@ -8,19 +10,28 @@ import reactor.util.context.Context;
 
 /**
  * Subscriber of {@link AsyncResource#acquire()}. Answers its entry once, at the end of
- * the acquisition, and never passes a cancel on unless the resource is cancellable.
+ * the acquisition, and passes a cancel on only if the resource is cancellable.
  */
 final class Acquisition implements CoreSubscriber<Object> {
+
+	private static final AtomicReferenceFieldUpdater<Acquisition, @Nullable Object> VALUE = AtomicReferenceFieldUpdater
+		.newUpdater(Acquisition.class, Object.class, "value");
+
+	final boolean cancellable;
 
 	private final Entry entry;
 
 	private volatile @Nullable Subscription subscription;
 
-	private @Nullable Object value;
+	/**
+	 * What was brought and not handed on yet. Who takes it out answers for it: between
+	 * the value and its completion the entry may be given up.
+	 */
+	private volatile @Nullable Object value;
+
+	private boolean brought;
 
 	private boolean done;
-
-	private final boolean cancellable;
 
 	Acquisition(Entry entry, boolean cancellable) {
 		this.entry = entry;
@@ -45,10 +56,24 @@ final class Acquisition implements CoreSubscriber<Object> {
 		subscription.request(Long.MAX_VALUE);
 	}
 
-	void cancel() {
+	/** The entry was given up: whatever was brought, or still is, goes back. */
+	void abandon() {
 		Subscription subscription = this.subscription;
-		if (subscription != null) {
-			subscription.cancel();
+		if (this.cancellable && subscription != null) {
+			try {
+				subscription.cancel();
+			}
+			catch (Throwable ex) {
+				this.entry.scope().undelivered(ex);
+			}
+		}
+		giveBack();
+	}
+
+	private void giveBack() {
+		Object value = VALUE.getAndSet(this, null);
+		if (value != null) {
+			this.entry.scope().releaseLate(this.entry, value);
 		}
 	}
 
@@ -57,19 +82,19 @@ final class Acquisition implements CoreSubscriber<Object> {
 		if (this.done) {
 			this.entry.scope().releaseLate(this.entry, value);
 		}
-		else if (this.value == null) {
+		else if (!this.brought) {
+			this.brought = true;
 			this.value = value;
 			if (this.entry.state != Entry.PENDING) {
 				// A publisher that delivers after its cancel may not complete any more.
 				this.done = true;
-				this.entry.scope().releaseLate(this.entry, value);
+				giveBack();
 			}
 		}
 		else {
 			this.done = true;
-			RunningScope scope = this.entry.scope();
-			scope.releaseLate(this.entry, value);
-			scope.releaseLate(this.entry, this.value);
+			this.entry.scope().releaseLate(this.entry, value);
+			giveBack();
 			finish(new IllegalStateException("The acquisition of '" + this.entry.resource().name()
 					+ "' brought more than one value: return a Mono of exactly one. Both were released."));
 		}
@@ -82,9 +107,7 @@ final class Acquisition implements CoreSubscriber<Object> {
 			return;
 		}
 		this.done = true;
-		if (this.value != null) {
-			this.entry.scope().releaseLate(this.entry, this.value);
-		}
+		giveBack();
 		finish(error);
 	}
 
@@ -94,12 +117,15 @@ final class Acquisition implements CoreSubscriber<Object> {
 			return;
 		}
 		this.done = true;
-		if (this.value == null) {
+		if (!this.brought) {
 			finish(ScopeExtras.emptyAcquisition(this.entry.resource().name()));
 			return;
 		}
-		this.entry.arrived(this.value);
-		this.entry.resume();
+		Object value = VALUE.getAndSet(this, null);
+		if (value != null) {
+			this.entry.arrived(value);
+			this.entry.resume();
+		}
 	}
 
 	private void finish(Throwable error) {

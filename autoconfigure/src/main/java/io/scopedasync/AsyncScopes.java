@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -170,10 +171,21 @@ public interface AsyncScopes {
 	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then
 	 * cancels the rest, which release what they hold within the release limit. Eager, and
 	 * the same end for every caller.
-	 * @return the scopes that had to be cancelled, once they have settled or the limit
-	 * passed
+	 * @param leftOpen told once of the scopes that the limit found open, while they still
+	 * hold what they hold; not called if there are none. Only the first caller's is
+	 * called
+	 * @return completes once all have settled, or the release limit has passed as well
 	 */
-	Mono<List<Scope>> close();
+	Mono<Void> close(Consumer<? super List<Scope>> leftOpen);
+
+	/**
+	 * As {@link #close(Consumer)}, for those who don't ask what was left open.
+	 * @return completes once all have settled, or the release limit has passed as well
+	 */
+	default Mono<Void> close() {
+		return close((leftOpen) -> {
+		});
+	}
 
 	/**
 	 * A blocking body.

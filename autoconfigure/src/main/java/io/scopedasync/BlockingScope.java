@@ -57,10 +57,14 @@ final class BlockingScope<R> extends RunningScope {
 			interrupted |= Thread.interrupted() && !clearLimitInterrupt();
 			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
 					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
-			if (decide(exit)) {
+			boolean endedByItself = ended(exit);
+			if (!endedByItself) {
 				drive();
 			}
 			interrupted |= await(true);
+			if (!endedByItself && thrown != null && end() instanceof Exit.Failed failed) {
+				ScopeExtras.suppress(failed.error(), thrown);
+			}
 		}
 		if (interrupted) {
 			Thread.currentThread().interrupt();
@@ -150,13 +154,15 @@ final class BlockingScope<R> extends RunningScope {
 	}
 
 	@Override
-	void cancelBody() {
+	boolean cancelBody() {
 		synchronized (this.bodyLock) {
 			if (this.inBody) {
 				this.interruptedByLimit = true;
 				this.thread.interrupt();
 			}
 		}
+		// It is once the thread has left it.
+		return false;
 	}
 
 	@Override

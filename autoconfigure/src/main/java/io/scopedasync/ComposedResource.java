@@ -3,13 +3,14 @@ package io.scopedasync;
 import java.util.Objects;
 import java.util.function.Function;
 
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
  * Acquired under the mask of the scope, so plain operators are safe here: no cancel
  * reaches them.
  */
-final class ComposedResource<T, R> implements RawResource<R> {
+final class ComposedResource<T, R> extends RawResource<R> {
 
 	private final AsyncResource<T> resource;
 
@@ -54,11 +55,24 @@ final class ComposedResource<T, R> implements RawResource<R> {
 				Exit then = (error != null) ? ScopeExtras.afterReleaseError(exit, error)
 						: second.hasValue() ? Objects.requireNonNull(second.get()) : exit;
 				Mono<Exit> first = Mono.defer(() -> RawResource.exit(this.resource, pair.first(), then))
-					.defaultIfEmpty(then);
+					.defaultIfEmpty(then)
+					.onErrorResume((outer) -> both(then, error, outer));
 				// After a cancel no exit carries the error on: it goes to those who hear
 				// what no caller does.
 				return (error != null && then instanceof Exit.Cancelled) ? first.then(Mono.error(error)) : first;
 			});
+	}
+
+	/** The first release failed, after what the second did or had to say. */
+	private static Mono<Exit> both(Exit then, @Nullable Throwable inner, Throwable outer) {
+		if (then instanceof Exit.Failed) {
+			return Mono.just(ScopeExtras.afterReleaseError(then, outer));
+		}
+		if (inner == null) {
+			return Mono.error(outer);
+		}
+		ScopeExtras.suppress(inner, outer);
+		return Mono.error(inner);
 	}
 
 	@Override

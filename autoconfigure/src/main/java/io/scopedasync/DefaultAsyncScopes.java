@@ -7,9 +7,10 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
-import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -48,7 +49,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	private final AtomicBoolean closing = new AtomicBoolean();
 
-	private final Sinks.One<List<Scope>> closed = Sinks.one();
+	private final Sinks.Empty<Void> closed = Sinks.empty();
 
 	private DefaultAsyncScopes(Builder builder) {
 		this.clock = builder.clock;
@@ -125,7 +126,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return openScopes((scope) -> scope.involves(identity));
 	}
 
-	private List<Scope> openScopes(java.util.function.Predicate<RunningScope> filter) {
+	private List<Scope> openScopes(Predicate<RunningScope> filter) {
 		return this.open.snapshot()
 			.stream()
 			.filter(filter)
@@ -146,29 +147,43 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	@Override
-	public Mono<List<Scope>> close() {
+	public Mono<Void> close(Consumer<? super List<Scope>> leftOpen) {
 		if (this.closing.compareAndSet(false, true)) {
-			look(this.clock.nanos() + ScopeClock.nanos(this.shutdownTimeout), null);
+			waitForTheRest(this.shutdownTimeout, () -> force(leftOpen));
 		}
 		return this.closed.asMono();
 	}
 
-	private void look(long deadline, @Nullable List<Scope> cancelled) {
+	private void force(Consumer<? super List<Scope>> leftOpen) {
+		List<Scope> rest = openScopes();
+		try {
+			leftOpen.accept(rest);
+		}
+		catch (RuntimeException ex) {
+			ScopeMachine.logger.warn("Whoever is told of scopes left open at shutdown failed", ex);
+		}
+		for (Scope scope : rest) {
+			((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
+		}
+		// Their releases are bounded one by one; this bounds them all.
+		waitForTheRest(this.releaseTimeout, this.closed::tryEmitEmpty);
+	}
+
+	private void waitForTheRest(Duration limit, Runnable then) {
+		lookAgain(this.clock.nanos() + ScopeClock.nanos(limit), then);
+	}
+
+	private void lookAgain(long deadline, Runnable then) {
 		long left = deadline - this.clock.nanos();
-		if (this.open.isEmpty() || (left <= 0 && cancelled != null)) {
-			this.closed.tryEmitValue((cancelled != null) ? cancelled : List.of());
-			return;
+		if (this.open.isEmpty()) {
+			this.closed.tryEmitEmpty();
 		}
-		if (left <= 0) {
-			List<Scope> rest = openScopes();
-			for (Scope scope : rest) {
-				((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
-			}
-			// Its releases are bounded, one after the other; this bounds them all.
-			look(this.clock.nanos() + ScopeClock.nanos(this.releaseTimeout), rest);
-			return;
+		else if (left <= 0) {
+			then.run();
 		}
-		this.clock.scheduleNanos(() -> look(deadline, cancelled), Math.min(left, SHUTDOWN_LOOK.toNanos()));
+		else {
+			this.clock.scheduleNanos(() -> lookAgain(deadline, then), Math.min(left, SHUTDOWN_LOOK.toNanos()));
+		}
 	}
 
 	static final class Builder implements AsyncScopes.Builder {

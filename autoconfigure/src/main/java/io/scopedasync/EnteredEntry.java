@@ -1,5 +1,7 @@
 package io.scopedasync;
 
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+
 import reactor.core.publisher.MonoSink;
 
 /**
@@ -8,9 +10,18 @@ import reactor.core.publisher.MonoSink;
  */
 final class EnteredEntry<T> extends StackedEntry {
 
+	@SuppressWarnings("rawtypes")
+	private static final AtomicIntegerFieldUpdater<EnteredEntry> ANSWERED = AtomicIntegerFieldUpdater
+		.newUpdater(EnteredEntry.class, "answered");
+
 	private final MonoSink<T> sink;
 
+	/** 1 once whoever asked has an answer: what was noted may be looked at twice. */
+	private volatile int answered;
+
 	private volatile boolean unwanted;
+
+	private volatile boolean releasedEarly;
 
 	EnteredEntry(RunningScope scope, AsyncResource<T> resource, MonoSink<T> sink) {
 		super(scope, resource);
@@ -19,31 +30,53 @@ final class EnteredEntry<T> extends StackedEntry {
 
 	void begin() {
 		RunningScope scope = this.scope;
-		if (scope.scopes.timed) {
-			this.since = scope.scopes.clock.nanos();
-		}
 		// Pending from the first moment on: a scope that ends now waits for what comes of
 		// it.
 		set(PENDING);
 		if (!scope.pushUnlessEnding(this)) {
-			this.sink.error(closed());
+			refuse();
+			// Its driver may have seen this entry and be waiting for it.
+			scope.drive();
 			return;
 		}
 		this.sink.onCancel(this::giveUp);
-		acquire();
+		if (this.unwanted && move(PENDING, GONE)) {
+			leave();
+			return;
+		}
+		if (this.state == PENDING) {
+			scope.carried(this::acquire);
+		}
 		if (this.state != PENDING) {
 			resume();
 		}
+		else if (this.unwanted) {
+			// The cancel may have come before there was anything to take back,
+			giveUp();
+		}
+		else if (scope.isEnding()) {
+			// and so may the end of the scope.
+			scope.drive();
+		}
 	}
 
-	private ScopeClosedException closed() {
-		return new ScopeClosedException(this.scope.name(), "Scope '" + this.scope.name()
-				+ "' is ending and takes nothing more: enter '" + resource().name() + "' before its body ends.");
+	private void refuse() {
+		if (!this.unwanted) {
+			this.sink.error(new ScopeClosedException(this.scope.name(), "Scope '" + this.scope.name()
+					+ "' is ending and takes nothing more: enter '" + resource().name() + "' before its body ends."));
+		}
 	}
 
 	private void giveUp() {
+		if (this.answered != 0) {
+			return;
+		}
 		this.unwanted = true;
-		if (this.state == PENDING && withdraw()) {
+		Acquisition acquisition = acquisition();
+		if (this.state == PENDING && withdraw(acquisition)) {
+			if (acquisition != null) {
+				acquisition.abandon();
+			}
 			recordAcquired(ScopeRecorder.Outcome.CANCELLED);
 			leave();
 		}
@@ -58,49 +91,49 @@ final class EnteredEntry<T> extends StackedEntry {
 	@SuppressWarnings("unchecked")
 	void resume() {
 		RunningScope scope = this.scope;
-		switch (this.state) {
-			case FAILED -> {
-				Throwable error = (Throwable) value();
-				if (move(FAILED, GONE)) {
-					recordAcquired(ScopeExtras.outcomeOf(error));
-					leave();
-					if (this.unwanted) {
-						scope.undelivered(error);
-					}
-					else {
-						this.sink.error(error);
-					}
-				}
+		if (!ANSWERED.compareAndSet(this, 0, 1)) {
+			scope.drive();
+			return;
+		}
+		int now = this.state;
+		if (now == FAILED && move(FAILED, GONE)) {
+			Throwable error = (Throwable) value();
+			recordAcquired(ScopeExtras.outcomeOf(error));
+			leave();
+			if (this.unwanted) {
+				scope.undelivered(error);
 			}
-			case ARRIVED, JOINED -> {
-				if (this.unwanted) {
-					releaseEarly();
-				}
-				else if (scope.isEnding()) {
-					this.sink.error(closed());
-					scope.drive();
-				}
-				else {
-					recordAcquired(ScopeRecorder.Outcome.SUCCESS);
-					this.sink.success((T) RawResource.view(resource(), value()));
-				}
+			else {
+				this.sink.error(error);
 			}
-			default -> {
-				// The scope ended first and answered for it.
-				this.sink.error(closed());
-				scope.drive();
-			}
+		}
+		else if ((now == ARRIVED || now == JOINED) && this.unwanted) {
+			releaseEarly();
+		}
+		else if ((now == ARRIVED || now == JOINED) && !scope.isEnding()) {
+			recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+			this.sink.success((T) RawResource.view(resource(), value()));
+		}
+		else {
+			// The scope ended first and answers for it.
+			refuse();
+			scope.drive();
 		}
 	}
 
 	@Override
 	void abandoned() {
-		this.sink.error(closed());
+		if (ANSWERED.compareAndSet(this, 0, 1)) {
+			refuse();
+		}
 	}
 
 	private void releaseEarly() {
 		if (move(ARRIVED, RELEASING)) {
-			release(Exit.cancelled("not wanted any more"));
+			this.releasedEarly = true;
+			Exit end = this.scope.end;
+			Exit exit = (end != null) ? end : Exit.cancelled("not wanted any more");
+			this.scope.carried(() -> release(exit));
 			if (this.state == RELEASED) {
 				released();
 			}
@@ -108,12 +141,15 @@ final class EnteredEntry<T> extends StackedEntry {
 		else if (move(JOINED, GONE)) {
 			leave();
 		}
+		else {
+			this.scope.drive();
+		}
 	}
 
 	@Override
 	void released() {
 		Object result = this.value;
-		if (this.unwanted && move(RELEASED, GONE)) {
+		if (this.releasedEarly && move(RELEASED, GONE)) {
 			if (result instanceof Throwable error) {
 				recordReleased(ScopeRecorder.Outcome.ERROR);
 				this.scope.undelivered(error);

@@ -69,6 +69,12 @@ abstract class Entry extends Waiter {
 
 	@Nullable Object value;
 
+	/**
+	 * When the acquisition, and later the release, began, on the scopes' clock; 0 if
+	 * nobody asks.
+	 */
+	long since;
+
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
@@ -130,6 +136,7 @@ abstract class Entry extends Waiter {
 	@SuppressWarnings("unchecked")
 	final void acquire() {
 		AsyncResource<?> resource = resource();
+		noteBeginning();
 		try {
 			if (resource.nesting() != AsyncResource.Nesting.SEPARATE && joins(resource)) {
 				return;
@@ -189,12 +196,13 @@ abstract class Entry extends Waiter {
 			return;
 		}
 		scope().shared = true;
-		boolean cancellable = resource.cancellable();
-		Acquisition acquisition = new Acquisition(this, cancellable);
-		if (cancellable) {
-			this.value = acquisition;
-		}
+		Acquisition acquisition = new Acquisition(this, resource.cancellable());
+		this.value = acquisition;
 		Mono.fromDirect(acquire).subscribe(acquisition);
+	}
+
+	/** A scope's own entry began with the scope. */
+	void noteBeginning() {
 	}
 
 	/**
@@ -205,25 +213,25 @@ abstract class Entry extends Waiter {
 		set(ARRIVED);
 	}
 
+	/** What is under way, if it was begun and has not ended. */
+	final @Nullable Acquisition acquisition() {
+		return (this.value instanceof Acquisition acquisition) ? acquisition : null;
+	}
+
 	/** Whether the acquisition can only be waited for. */
-	final boolean isMasked() {
-		return !(resource() instanceof DirectResource || this.value instanceof Acquisition);
+	final boolean isMasked(@Nullable Acquisition acquisition) {
+		return !(resource() instanceof DirectResource || (acquisition != null && acquisition.cancellable));
 	}
 
 	/**
 	 * Ends a pending acquisition that gives back by itself.
 	 * @return false if it can only be waited for
 	 */
-	final boolean withdraw() {
-		Object acquisition = this.value;
+	final boolean withdraw(@Nullable Acquisition acquisition) {
 		if (resource() instanceof DirectResource<?> direct) {
 			return direct.withdraw(this) && move(PENDING, ABANDONED);
 		}
-		if (acquisition instanceof Acquisition cancellable && move(PENDING, ABANDONED)) {
-			cancellable.cancel();
-			return true;
-		}
-		return false;
+		return acquisition != null && acquisition.cancellable && move(PENDING, ABANDONED);
 	}
 
 	@Override
@@ -340,7 +348,7 @@ abstract class Entry extends Waiter {
 	final void recordReleased(Outcome outcome) {
 		RunningScope scope = scope();
 		ScopeRecorder recorder = scope.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP) {
+		if (recorder != ScopeRecorder.NOOP && !(this.resource instanceof Resources.Handler)) {
 			AsyncResource<?> resource = resource();
 			long nanos = 0;
 			if (!(resource instanceof DirectResource)) {

@@ -15,6 +15,29 @@ public interface KeyedResource<T> {
 	AsyncResource<T> forKey(Object key);
 
 	/**
+	 * The resource of a key, asked for several units at once.
+	 * @param key equal keys share one resource while anybody uses it
+	 * @param permits 1 to the {@linkplain #total() total}
+	 * @return the resource
+	 * @throws IllegalArgumentException if that many can never be had
+	 */
+	default AsyncResource<T> forKey(Object key, int permits) {
+		if (permits != 1) {
+			throw new IllegalArgumentException(
+					"'" + name() + "' is not counted in units, a call asks for " + permits + " permits: ask for 1.");
+		}
+		return forKey(key);
+	}
+
+	/**
+	 * How many units each key has.
+	 * @return 1 unless it is counted in units
+	 */
+	default int total() {
+		return 1;
+	}
+
+	/**
 	 * Name of the definition.
 	 * @return the name, without the key
 	 */

@@ -35,8 +35,8 @@ final class OpenScope extends RunningScope {
 	}
 
 	@Override
-	void cancelBody() {
-		// Nothing runs.
+	boolean cancelBody() {
+		return true;
 	}
 
 	@Override

@@ -56,10 +56,16 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			scopes.open.add(this);
 		}
 		if (parent != null) {
+			this.depth = (short) Math.min(parent.depth + 1, Short.MAX_VALUE - 1);
 			parent.adopt(this);
 		}
 		if (this.spec.timeout != null || parent != null) {
 			startLimit(this.spec.timeout);
+		}
+		if (FlatStep.isDueAt(this.depth) && !isByHand()) {
+			yieldBeforeRun();
+			FlatStep.take(this);
+			return;
 		}
 		run();
 	}
@@ -239,7 +245,10 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 
 	@Override
 	public final List<String> resources() {
-		return openEntries().stream().map((entry) -> entry.resource().name()).toList();
+		return openEntries().stream()
+			.filter((entry) -> !(entry.resource instanceof Resources.Handler))
+			.map((entry) -> entry.resource().name())
+			.toList();
 	}
 
 	@Override
@@ -314,7 +323,9 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			entry.value = value;
 			entry.recorded = from.recorded;
 			entry.set(ARRIVED);
-			extras().stack.push(entry);
+			if (!pushUnlessEnding(entry)) {
+				releaseLate(entry, entry.value());
+			}
 		}
 	}
 
@@ -368,11 +379,29 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		Exit end = this.end;
 		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
 		AsyncResource<?> resource = entry.resource();
-		try {
-			Mono.fromDirect(RawResource.exit(resource, value, exit)).subscribe(new Release(this, null));
+		carried(() -> {
+			try {
+				Mono.fromDirect(RawResource.exit(resource, value, exit)).subscribe(new Release(this, null));
+			}
+			catch (Throwable ex) {
+				undelivered(ex);
+			}
+		});
+	}
+
+	/**
+	 * Runs what belongs to this scope outside its driver, with the thread locals of the
+	 * call.
+	 */
+	final void carried(Runnable action) {
+		ScopeExtras extras = this.extras;
+		Object carried = (extras != null) ? extras.carried : null;
+		if (carried == null) {
+			action.run();
+			return;
 		}
-		catch (Throwable ex) {
-			undelivered(ex);
+		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
+			action.run();
 		}
 	}
 

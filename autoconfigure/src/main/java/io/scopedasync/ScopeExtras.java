@@ -31,6 +31,9 @@ final class ScopeExtras {
 	/** Bounds the step of the unwinding under way. */
 	private @Nullable Disposable limitTimer;
 
+	/** The entry that the timer is for. */
+	private @Nullable Entry limited;
+
 	/** The entry that was not done in time. */
 	private volatile @Nullable Entry overdue;
 
@@ -53,7 +56,10 @@ final class ScopeExtras {
 		if (this.overdue == entry) {
 			return true;
 		}
-		if (this.limitTimer == null) {
+		if (this.limited != entry) {
+			// An entry may be done without the driver: its time is not the next one's.
+			disarm();
+			this.limited = entry;
 			this.limitTimer = scope.scopes.clock.schedule(() -> {
 				this.overdue = entry;
 				scope.drive();
@@ -67,6 +73,7 @@ final class ScopeExtras {
 		if (this.limitTimer != null) {
 			this.limitTimer.dispose();
 			this.limitTimer = null;
+			this.limited = null;
 			this.overdue = null;
 		}
 	}

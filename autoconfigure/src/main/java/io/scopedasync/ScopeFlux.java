@@ -134,24 +134,20 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (decide(Exit.failed(error))) {
-				drive();
-			}
-			else {
+			if (!ended(Exit.failed(error))) {
 				Operators.onErrorDropped(error, this.actual.currentContext());
 			}
 		}
 
 		@Override
 		public void onComplete() {
-			if (decide(Exit.completed())) {
-				drive();
-			}
+			ended(Exit.completed());
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			this.upstream.cancel();
+			return true;
 		}
 
 		@Override

@@ -31,7 +31,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		Running<R> running = new Running<>(scopes, spec,
 				(Function<Object, ? extends CompletionStage<? extends R>>) body);
 		running.start(CurrentScope.ofThread());
-		return running.future;
+		ScopeFuture<R> pending = running.pending;
+		return (pending != null) ? pending : running.settledAtOnce();
 	}
 
 	private boolean byOthers(boolean completed) {
@@ -99,11 +100,14 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		private final Function<Object, ? extends CompletionStage<? extends R>> body;
 
-		final ScopeFuture<R> future = new ScopeFuture<>(this);
+		/** Null until there is something to wait for. */
+		private @Nullable ScopeFuture<R> pending;
 
 		private volatile @Nullable CompletionStage<? extends R> stage;
 
 		private @Nullable R result;
+
+		private boolean forgotten;
 
 		Running(DefaultAsyncScopes scopes, ScopeSpec spec,
 				Function<Object, ? extends CompletionStage<? extends R>> body) {
@@ -155,9 +159,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			if (decide(exit)) {
-				drive();
-			}
+			ended(exit);
 		}
 
 		/** A stage after the one that failed gives its error wrapped. */
@@ -167,10 +169,10 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			CompletionStage<? extends R> stage = this.stage;
 			if (stage == null) {
-				return;
+				return true;
 			}
 			try {
 				stage.toCompletableFuture().cancel(true);
@@ -178,22 +180,49 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			catch (UnsupportedOperationException ex) {
 				logger.debug("The body's stage in scope '{}' can't be cancelled and runs on", this.spec.name, ex);
 			}
+			return true;
 		}
 
 		@Override
 		void forgetResult() {
-			this.result = null;
+			// A body that could not be cancelled may still bring one.
+			this.forgotten = true;
+		}
+
+		@Override
+		void beforeWaiting() {
+			if (this.pending == null) {
+				this.pending = new ScopeFuture<>(this);
+			}
 		}
 
 		@Override
 		boolean deliver(Exit end) {
+			ScopeFuture<R> pending = this.pending;
+			if (pending == null) {
+				// The caller is about to get a future that is done already.
+				return true;
+			}
+			Throwable error = errorOf(end);
+			return (error != null) ? pending.settleExceptionally(error) : pending.settle(valueOrNull());
+		}
+
+		CompletableFuture<R> settledAtOnce() {
+			Throwable error = errorOf(end());
+			return (error != null) ? CompletableFuture.failedFuture(error)
+					: CompletableFuture.completedFuture(valueOrNull());
+		}
+
+		@SuppressWarnings("NullAway") // null is what the body's future brought
+		private R valueOrNull() {
+			return this.forgotten ? null : this.result;
+		}
+
+		private @Nullable Throwable errorOf(Exit end) {
 			if (end instanceof Exit.Failed failed) {
-				return this.future.settleExceptionally(failed.error());
+				return failed.error();
 			}
-			if (end instanceof Exit.Cancelled cancelled) {
-				return this.future.settleExceptionally(cancelled(cancelled));
-			}
-			return this.future.settle(this.result);
+			return (end instanceof Exit.Cancelled cancelled) ? cancelled(cancelled) : null;
 		}
 
 	}

@@ -73,6 +73,12 @@ abstract class ScopeMachine extends Entry {
 	volatile byte phase;
 
 	/**
+	 * Whether nothing of the body runs any more: it has ended, or its cancel has
+	 * returned. Nothing is released before. Published by the event that follows.
+	 */
+	boolean bodyOver;
+
+	/**
 	 * Whether anybody but driver and subscriber can know this scope, who may then enter
 	 * it, ask it or take from it at any moment. A scope that ends before that has nobody
 	 * to race with, and pays for no fence. Written where it becomes known: in the driver,
@@ -82,6 +88,9 @@ abstract class ScopeMachine extends Entry {
 
 	/** How many of the spec's resources were begun. */
 	private short entered;
+
+	/** How many scopes are around this one. */
+	short depth;
 
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
@@ -109,8 +118,13 @@ abstract class ScopeMachine extends Entry {
 	/**
 	 * Stops the body if it runs; on any thread, before, during and after it, more than
 	 * once.
+	 * @return whether the body is over now; if not, the front notes its end and drives
 	 */
-	abstract void cancelBody();
+	abstract boolean cancelBody();
+
+	/** The driver is about to leave a scope that has not settled. */
+	void beforeWaiting() {
+	}
 
 	/** An exit was replaced: the caller sees a normal end without the body's value. */
 	abstract void forgetResult();
@@ -120,9 +134,24 @@ abstract class ScopeMachine extends Entry {
 
 	// What happens to the scope: notes.
 
-	/** The body ended by itself, or must not begin; the first note counts. */
+	/** The body must not begin, or has to end; the first note counts. */
 	final boolean decide(Exit exit) {
 		return END.compareAndSet(this, null, exit);
+	}
+
+	/** The body ended by itself; false if it had to end anyway. */
+	final boolean ended(Exit exit) {
+		this.bodyOver = true;
+		if (!decide(exit)) {
+			return false;
+		}
+		if (FlatStep.isDueAt(this.depth)) {
+			FlatStep.take((RunningScope) this);
+		}
+		else {
+			drive();
+		}
+		return true;
 	}
 
 	/**
@@ -130,6 +159,7 @@ abstract class ScopeMachine extends Entry {
 	 * very moment has lost.
 	 */
 	final void endedAtOnce(Exit exit) {
+		this.bodyOver = true;
 		if (this.end == null) {
 			END.setRelease(this, exit);
 		}
@@ -140,7 +170,16 @@ abstract class ScopeMachine extends Entry {
 		if (!decide(exit)) {
 			return false;
 		}
-		cancelBody();
+		boolean over = true;
+		try {
+			over = cancelBody();
+		}
+		catch (Throwable ex) {
+			((RunningScope) this).undelivered(ex);
+		}
+		if (over) {
+			this.bodyOver = true;
+		}
 		drive();
 		return true;
 	}
@@ -162,19 +201,22 @@ abstract class ScopeMachine extends Entry {
 		}
 	}
 
+	/** Hands the scope back to whoever drives it next. */
+	final void yieldBeforeRun() {
+		this.shared = true;
+		WIP.setRelease(this, 0);
+	}
+
 	/** To be called by the driver only. */
 	final void run() {
 		int missed = 1;
 		do {
-			boolean more;
-			do {
-				more = step();
-			}
-			while (more);
+			advance();
 			if (this.phase == SETTLED) {
 				// Never handed back: later events find a driver and do nothing.
 				return;
 			}
+			beforeWaiting();
 			if (this.stripe < 0) {
 				this.shared = true;
 				this.scopes.open.add(this);
@@ -184,13 +226,19 @@ abstract class ScopeMachine extends Entry {
 		while (missed != 0);
 	}
 
-	private boolean step() {
-		return switch (this.phase) {
-			case ENTERING -> enterNext();
-			case RUNNING -> this.end != null && unwind();
-			case UNWINDING -> releaseNext();
-			default -> false;
-		};
+	/** Takes every step for which there is nothing to wait. */
+	private void advance() {
+		boolean more = this.phase == ENTERING;
+		while (more) {
+			more = enterNext();
+		}
+		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
+			turn(UNWINDING);
+		}
+		more = this.phase == UNWINDING;
+		while (more) {
+			more = releaseNext();
+		}
 	}
 
 	private boolean enterNext() {
@@ -199,13 +247,19 @@ abstract class ScopeMachine extends Entry {
 			return false;
 		}
 		if (this.end != null) {
-			return unwind();
+			turn(UNWINDING);
+			return false;
 		}
 		AsyncResource<?>[] resources = this.spec.resources;
 		if (count == resources.length) {
 			PHASE.setRelease(this, RUNNING);
-			startBody();
-			return true;
+			try {
+				startBody();
+			}
+			catch (Throwable ex) {
+				brokenBody(ex);
+			}
+			return false;
 		}
 		this.entered = (short) (count + 1);
 		Entry entry = this;
@@ -217,6 +271,15 @@ abstract class ScopeMachine extends Entry {
 		}
 		entry.acquire();
 		return true;
+	}
+
+	/** It threw where it must not, when it was subscribed to or cancelled. */
+	private void brokenBody(Throwable error) {
+		Exit failed = Exit.failed(error);
+		endedAtOnce(failed);
+		if (this.end != failed) {
+			((RunningScope) this).undelivered(error);
+		}
 	}
 
 	/**
@@ -240,11 +303,6 @@ abstract class ScopeMachine extends Entry {
 			entry.recordAcquired(Outcome.SUCCESS);
 		}
 		return now != PENDING;
-	}
-
-	private boolean unwind() {
-		turn(UNWINDING);
-		return true;
 	}
 
 	/**
@@ -313,14 +371,18 @@ abstract class ScopeMachine extends Entry {
 	 * Ends an acquisition that nobody wants any more; false if it can only be waited for.
 	 */
 	private boolean takeBack(Entry entry) {
-		boolean back = entry.withdraw();
-		if (!back && entry.isMasked() && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
+		Acquisition acquisition = entry.acquisition();
+		boolean back = entry.withdraw(acquisition);
+		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
 			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
 		if (back) {
+			if (acquisition != null) {
+				acquisition.abandon();
+			}
 			entry.abandoned();
 			entry.recordAcquired((this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
 		}
@@ -410,11 +472,15 @@ abstract class ScopeMachine extends Entry {
 		if (extras != null) {
 			extras.settle(this);
 		}
-		if (!deliver(end) && end instanceof Exit.Failed failed) {
-			((RunningScope) this).undelivered(failed.error());
+		try {
+			if (!deliver(end) && end instanceof Exit.Failed failed) {
+				((RunningScope) this).undelivered(failed.error());
+			}
 		}
-		if (extras != null && extras.inParent != null) {
-			extras.inParent.childSettled();
+		finally {
+			if (extras != null && extras.inParent != null) {
+				extras.inParent.childSettled();
+			}
 		}
 	}
 

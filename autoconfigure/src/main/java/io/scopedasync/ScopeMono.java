@@ -136,24 +136,20 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (decide(Exit.failed(error))) {
-				drive();
-			}
-			else {
+			if (!ended(Exit.failed(error))) {
 				Operators.onErrorDropped(error, currentContext());
 			}
 		}
 
 		@Override
 		public void onComplete() {
-			if (decide(Exit.completed())) {
-				drive();
-			}
+			ended(Exit.completed());
 		}
 
 		@Override
-		void cancelBody() {
+		boolean cancelBody() {
 			Operators.terminate(UPSTREAM, this);
+			return true;
 		}
 
 		@Override

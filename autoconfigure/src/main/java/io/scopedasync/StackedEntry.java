@@ -21,6 +21,14 @@ class StackedEntry extends Entry {
 		return this.scope;
 	}
 
+	@Override
+	final void noteBeginning() {
+		DefaultAsyncScopes scopes = this.scope.scopes;
+		if (scopes.timed) {
+			this.since = scopes.clock.nanos();
+		}
+	}
+
 	/** Whoever entered it may be gone by the time it arrives. */
 	@Override
 	final void arrivedAtOnce(Object value) {

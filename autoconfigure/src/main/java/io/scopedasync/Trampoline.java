@@ -1,7 +1,6 @@
 package io.scopedasync;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.Exceptions;
 
 /**
  * Runs waiters one after the other on the thread that granted them. A body that completes
@@ -49,19 +48,27 @@ final class Trampoline {
 	}
 
 	private void drain() {
-		Throwable thrown = null;
-		for (Waiter waiter = poll(); waiter != null; waiter = poll()) {
-			try {
-				waiter.resume();
-			}
-			catch (Throwable ex) {
-				// A caller's own code threw where it must not: those behind it are not to
-				// blame.
-				thrown = ex;
+		// Whoever is granted here has nothing to do with the scope of this thread.
+		CurrentScope current = CurrentScope.slot();
+		RunningScope bound = current.bind(null);
+		try {
+			for (Waiter waiter = poll(); waiter != null; waiter = poll()) {
+				resume(waiter);
 			}
 		}
-		if (thrown != null) {
-			throw Exceptions.propagate(thrown);
+		finally {
+			current.bind(bound);
+		}
+	}
+
+	private static void resume(Waiter waiter) {
+		try {
+			waiter.resume();
+		}
+		catch (Throwable ex) {
+			// Neither those behind it nor whoever gave back are to blame, so they don't
+			// hear of it.
+			ScopeMachine.logger.error("A caller threw where it must not, after its resource was granted", ex);
 		}
 	}
 

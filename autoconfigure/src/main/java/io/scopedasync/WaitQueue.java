@@ -24,7 +24,7 @@ public final class WaitQueue {
 	public void add(Waiter waiter, int units, long now) {
 		waiter.queued = true;
 		waiter.units = units;
-		waiter.since = now;
+		waiter.queuedAt = now;
 		Waiter last = this.tail;
 		waiter.previous = last;
 		if (last == null) {

@@ -18,18 +18,18 @@ public abstract class Waiter {
 	/** How much it waits for; set by the queue. */
 	int units;
 
-	/** When the acquisition began: set by the queue and by scopes that measure. */
-	long since;
+	/** When it was queued, on the queue's clock. */
+	long queuedAt;
 
 	Waiter() {
 	}
 
 	/**
-	 * When the waiter was queued.
+	 * When it was queued.
 	 * @return nanoseconds of the queue's clock
 	 */
-	public final long since() {
-		return this.since;
+	public final long queuedAt() {
+		return this.queuedAt;
 	}
 
 	/**

@@ -250,8 +250,9 @@ class ScopeStackTests {
 		AtomicReference<Throwable> heard = new AtomicReference<>();
 		AsyncScopes closing = AsyncScopes.builder().shutdownTimeout(Duration.ZERO).build();
 		closing.use(this.a, (value) -> Mono.never()).subscribe(null, heard::set);
-		List<Scope> forced = closing.close().block(LIMIT);
-		assertThat(forced).extracting(Scope::name).containsExactly("a");
+		List<String> forced = new CopyOnWriteArrayList<>();
+		closing.close((scopes) -> scopes.forEach((scope) -> forced.add(scope.name() + scope.resources()))).block(LIMIT);
+		assertThat(forced).containsExactly("a[a]");
 		assertThat(heard.get()).isInstanceOf(ScopeClosedException.class).hasMessageContaining("shutting down");
 		assertThat(this.events).containsExactly("acquire a", "release a cancelled: the application is shutting down");
 		assertThatExceptionOfType(ScopeClosedException.class)

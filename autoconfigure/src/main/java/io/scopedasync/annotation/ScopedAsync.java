@@ -93,12 +93,11 @@ import org.springframework.aot.hint.annotation.Reflective;
  * <td>a transaction begins after the acquisition and has ended before the release</td>
  * </tr>
  * </table>
- * {@code @EnableResilientMethods(order = 0)} puts one scope around all attempts, and
- * {@code @EnableTransactionManagement(order =
- * 0)} the transaction around the scope. One order can't be had by itself: where
- * {@code @Cacheable} and {@code @Transactional} meet on a bean and the latter is
- * registered first, it stands outside the cache and therefore outside the scope;
- * {@code @EnableCaching(order = 0)} settles it.
+ * {@code @EnableResilientMethods(order = 0)} puts one scope around all attempts;
+ * {@code @EnableTransactionManagement(order = 0)} puts the transaction around the scope.
+ * One order can't be had by itself: where {@code @Cacheable} and {@code @Transactional}
+ * meet on a bean and the latter is registered first, it stands outside the cache and
+ * therefore outside the scope; {@code @EnableCaching(order = 0)} settles it.
  */
 @Target({ ElementType.TYPE, ElementType.METHOD })
 @Retention(RetentionPolicy.RUNTIME)

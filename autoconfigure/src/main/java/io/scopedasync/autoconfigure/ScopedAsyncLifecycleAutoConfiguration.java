@@ -19,7 +19,6 @@ import reactor.core.publisher.Mono;
 import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
-import io.scopedasync.ScopeClock;
 import io.scopedasync.leak.Leaks;
 import io.scopedasync.leak.OverdueDetector;
 import io.scopedasync.webclient.SessionResource;
@@ -36,13 +35,13 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	ScopesLifecycle scopedAsyncLifecycle(ConfigurableApplicationContext context, AsyncScopes scopes,
-			ObjectProvider<Leaks> leaks, ObjectProvider<OverdueDetector> detector, ObjectProvider<ScopeClock> clock,
-			ScopedAsyncProperties properties, LifecycleProperties lifecycle) {
+			ObjectProvider<Leaks> leaks, ObjectProvider<OverdueDetector> detector, ScopedAsyncProperties properties,
+			LifecycleProperties lifecycle) {
 		Duration shutdown = properties.getShutdownTimeout();
 		ScopesLifecycle.warnIfCutShort(shutdown, properties.getReleaseTimeout(),
 				lifecycle.getTimeoutPerShutdownPhase());
 		return new ScopesLifecycle(context::isClosed, scopes, leaks.getIfAvailable(() -> new Leaks(List.of())),
-				detector.getIfAvailable(), clock.getIfAvailable(ScopeClock::system), shutdown);
+				detector.getIfAvailable(), shutdown);
 	}
 
 	@Configuration(proxyBeanMethods = false)

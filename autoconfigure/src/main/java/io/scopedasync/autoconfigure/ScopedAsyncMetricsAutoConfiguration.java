@@ -8,20 +8,14 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.Configuration;
-import org.springframework.web.reactive.function.client.WebClient;
-import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Measured;
 import io.scopedasync.ScopeRecorder;
 import io.scopedasync.leak.Leaks;
-import io.scopedasync.limiter.KeyedLimiter;
-import io.scopedasync.limiter.Limiter;
 import io.scopedasync.micrometer.MicrometerScopeRecorder;
 import io.scopedasync.micrometer.OpenScopesMeterBinder;
 import io.scopedasync.micrometer.ResourceMeterBinder;
-import io.scopedasync.webclient.SessionResource;
 
 /**
  * {@link EnableAutoConfiguration Auto-configuration} for the meters of scopes, resources
@@ -40,10 +34,9 @@ public final class ScopedAsyncMetricsAutoConfiguration {
 	}
 
 	@Bean
-	@ConditionalOnMissingBean(name = "scopedAsyncResourceMeters")
-	ResourceMeterBinder scopedAsyncResourceMeters(ObjectProvider<Measured> measured, ObjectProvider<Limiter> limiters,
-			ObjectProvider<KeyedLimiter> keyedLimiters) {
-		return new ResourceMeterBinder(new MeasuredResources(measured, limiters, keyedLimiters));
+	@ConditionalOnMissingBean
+	ResourceMeterBinder scopedAsyncResourceMeters(ObjectProvider<Measured> measured) {
+		return new ResourceMeterBinder(() -> measured.stream().iterator());
 	}
 
 	@Bean
@@ -57,33 +50,6 @@ public final class ScopedAsyncMetricsAutoConfiguration {
 	@ConditionalOnBean(Leaks.class)
 	LeakMeterBinder scopedAsyncLeakMeters(Leaks leaks) {
 		return new LeakMeterBinder(leaks);
-	}
-
-	@Configuration(proxyBeanMethods = false)
-	@ConditionalOnClass({ WebClient.class, InstrumentedPool.class })
-	static class Sessions {
-
-		@Bean
-		@ConditionalOnMissingBean(name = "scopedAsyncSessionMeters")
-		ResourceMeterBinder scopedAsyncSessionMeters(ObjectProvider<SessionResource> sessions) {
-			return new ResourceMeterBinder(() -> sessions.stream().<Measured>map(MeasuredSession::new).iterator());
-		}
-
-		private record MeasuredSession(SessionResource session) implements Measured {
-
-			@Override
-			public String name() {
-				return this.session.name();
-			}
-
-			@Override
-			public Usage usage() {
-				SessionResource.Statistics now = this.session.statistics();
-				return new Usage(now.active(), now.pending(), now.max(), now.idle());
-			}
-
-		}
-
 	}
 
 }

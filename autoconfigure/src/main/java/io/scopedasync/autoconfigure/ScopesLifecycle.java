@@ -1,22 +1,16 @@
 package io.scopedasync.autoconfigure;
 
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
-import reactor.core.Disposable;
 
 import io.scopedasync.AsyncScopes;
-import io.scopedasync.Scope;
-import io.scopedasync.ScopeClock;
 import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
@@ -38,12 +32,6 @@ final class ScopesLifecycle implements SmartLifecycle {
 	 */
 	static final int PHASE = Integer.MAX_VALUE - 3072;
 
-	/**
-	 * How long before the limit it is noted what the scopes hold, which those that are
-	 * ended by force no longer tell.
-	 */
-	private static final Duration LAST_LOOK = Duration.ofMillis(100);
-
 	private static final Logger logger = LoggerFactory.getLogger(ScopesLifecycle.class);
 
 	private final BooleanSupplier closing;
@@ -54,19 +42,16 @@ final class ScopesLifecycle implements SmartLifecycle {
 
 	private final @Nullable OverdueDetector detector;
 
-	private final ScopeClock clock;
-
 	private final Duration shutdownTimeout;
 
 	private volatile boolean running;
 
 	ScopesLifecycle(BooleanSupplier closing, AsyncScopes scopes, Leaks leaks, @Nullable OverdueDetector detector,
-			ScopeClock clock, Duration shutdownTimeout) {
+			Duration shutdownTimeout) {
 		this.closing = closing;
 		this.scopes = scopes;
 		this.leaks = leaks;
 		this.detector = detector;
-		this.clock = clock;
 		this.shutdownTimeout = shutdownTimeout;
 	}
 
@@ -114,33 +99,13 @@ final class ScopesLifecycle implements SmartLifecycle {
 			logger.info("Closing: {} open, which get {} to end", (open == 1) ? "1 scope is" : open + " scopes are",
 					this.shutdownTimeout);
 		}
-		Map<Scope, Leak> lastLook = Collections.synchronizedMap(new IdentityHashMap<>());
-		Disposable look = this.clock.schedule(() -> look(lastLook), this.shutdownTimeout.minus(LAST_LOOK));
-		this.scopes.close()
-			.doOnNext((forced) -> this.leaks.reportAtClose(leaks(forced, lastLook)))
+		List<Leak> leftOpen = new CopyOnWriteArrayList<>();
+		this.scopes.close((scopes) -> scopes.forEach((scope) -> leftOpen.add(Leak.of(LeakReason.AT_CLOSE, scope))))
+			.doOnSuccess((closed) -> this.leaks.reportAtClose(leftOpen))
 			.doOnError((error) -> logger.error("Scopes could not be closed", error))
 			.onErrorComplete()
-			.doFinally((signal) -> {
-				look.dispose();
-				callback.run();
-			})
+			.doFinally((signal) -> callback.run())
 			.subscribe();
-	}
-
-	private void look(Map<Scope, Leak> lastLook) {
-		for (Scope scope : this.scopes.openScopes()) {
-			lastLook.put(scope, Leak.of(LeakReason.AT_CLOSE, scope));
-		}
-	}
-
-	private static List<Leak> leaks(List<Scope> forced, Map<Scope, Leak> lastLook) {
-		List<Leak> leaks = new ArrayList<>(forced.size());
-		for (Scope scope : forced) {
-			Leak seen = (scope.state() == Scope.State.CLOSED) ? lastLook.get(scope) : null;
-			// What has not settled even now still tells what it is stuck with.
-			leaks.add((seen != null) ? seen : Leak.of(LeakReason.AT_CLOSE, scope));
-		}
-		return leaks;
 	}
 
 	@Override

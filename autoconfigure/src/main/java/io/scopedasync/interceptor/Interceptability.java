@@ -32,7 +32,7 @@ final class Interceptability {
 			throw annotated.invalid(
 					"is " + (Modifier.isStatic(method.getModifiers()) ? "static" : "private")
 							+ ", so no proxy sees its calls",
-					"Make it an ordinary method and call it from another bean, or use " + "AsyncScopes inside it.");
+					"Make it an ordinary method and call it from another bean, or use AsyncScopes inside it.");
 		}
 		if (this.interfacesOnly) {
 			checkInterfaces(annotated);
@@ -41,6 +41,18 @@ final class Interceptability {
 			throw annotated.invalid("is final, so the proxy of its class can't override it",
 					"Remove 'final' (in Kotlin: add 'open', or the kotlin-spring compiler plugin), or use AsyncScopes inside it.");
 		}
+		else if (isOfAnotherPackage(method, annotated.type()) && isMeant(annotated)) {
+			throw annotated.invalid(
+					"is package-private in " + method.getDeclaringClass().getName()
+							+ ", so a proxy in the package of the bean's class can't override it",
+					"Make it protected or public.");
+		}
+	}
+
+	private static boolean isOfAnotherPackage(Method method, Class<?> type) {
+		int visible = Modifier.PUBLIC | Modifier.PROTECTED;
+		return (method.getModifiers() & visible) == 0
+				&& !method.getDeclaringClass().getPackageName().equals(type.getPackageName());
 	}
 
 	static InvalidScopedMethodException noProxy(AnnotatedMethod annotated, Class<?> type, AopConfigException cause) {

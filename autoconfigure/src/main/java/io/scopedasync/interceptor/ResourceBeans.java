@@ -77,7 +77,9 @@ final class ResourceBeans {
 		}
 		remedy.append(": scoped-async.limiters.")
 			.append(name)
-			.append(".permits=10, or a bean of that name of type AsyncResource or KeyedResource.");
+			.append(".permits=10, scoped-async.sessions.")
+			.append(name)
+			.append(".base-url=..., or a bean of that name of type AsyncResource or KeyedResource.");
 		String problem = this.beanFactory.containsBean(name)
 				? "names the resource '" + name + "', and the bean of that name is a " + typeName(name)
 						+ ", neither an AsyncResource nor a KeyedResource"

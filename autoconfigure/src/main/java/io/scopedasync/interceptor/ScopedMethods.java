@@ -199,7 +199,7 @@ final class ScopedMethods implements MethodInterceptor {
 					"Ask for " + total + " at most, or raise the permits of '" + found.name() + "'.");
 		}
 		if (found.resource() instanceof KeyedResource<?> keyed) {
-			return (key) -> fresh(Weight.of(keyed, key, permits), fresh);
+			return (key) -> fresh(keyed.forKey(key, permits), fresh);
 		}
 		AsyncResource<?> entered = fresh(named(Weight.of((AsyncResource<?>) found.resource(), permits), found), fresh);
 		return (key) -> entered;

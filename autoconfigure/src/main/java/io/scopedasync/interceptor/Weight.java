@@ -3,7 +3,6 @@ package io.scopedasync.interceptor;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.KeyedResource;
 import io.scopedasync.WeightedResource;
-import io.scopedasync.limiter.KeyedLimiter;
 
 /**
  * Asks for several units where a resource is counted in units, and for the resource as it
@@ -15,7 +14,7 @@ final class Weight {
 	}
 
 	static boolean isCounted(Object resource) {
-		return resource instanceof WeightedResource<?> || resource instanceof KeyedLimiter;
+		return resource instanceof WeightedResource<?> || resource instanceof KeyedResource<?>;
 	}
 
 	/** How many units there are, without bound if there are none to count. */
@@ -23,16 +22,11 @@ final class Weight {
 		if (resource instanceof WeightedResource<?> weighted) {
 			return weighted.total();
 		}
-		return (resource instanceof KeyedLimiter limiter) ? limiter.total() : Integer.MAX_VALUE;
+		return (resource instanceof KeyedResource<?> keyed) ? keyed.total() : Integer.MAX_VALUE;
 	}
 
 	static AsyncResource<?> of(AsyncResource<?> resource, int permits) {
 		return (permits > 1 && resource instanceof WeightedResource<?> weighted) ? weighted.permits(permits) : resource;
-	}
-
-	static AsyncResource<?> of(KeyedResource<?> resource, Object key, int permits) {
-		return (permits > 1 && resource instanceof KeyedLimiter limiter) ? limiter.forKey(key, permits)
-				: of(resource.forKey(key), permits);
 	}
 
 }

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
 import io.scopedasync.KeyedResource;
+import io.scopedasync.Measured;
 import io.scopedasync.Waiter;
 
 /**
@@ -15,7 +16,7 @@ import io.scopedasync.Waiter;
  * else. A limiter exists while somebody holds or waits for a permit of its key; idle keys
  * cost nothing.
  */
-public final class KeyedLimiter implements KeyedResource<Permit> {
+public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 	private final LimiterBuilder<KeyedLimiter> settings;
 
@@ -58,16 +59,12 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		return forKey(key, 1);
 	}
 
-	/**
-	 * The limiter of a key, asked for several permits at once.
-	 * @param key equal keys share one limiter
-	 * @param permits 1 to the {@linkplain #total() total}
-	 * @return the resource
-	 */
+	@Override
 	public AsyncResource<Permit> forKey(Object key, int permits) {
 		Objects.requireNonNull(key, () -> "Limiter '" + name() + "' was asked for the limit of a null key.");
-		if (permits < 1 || permits > Math.max(this.permits, 1)) {
-			throw new IllegalArgumentException("Limiter '" + name() + "' has " + this.permits
+		int total = this.permits;
+		if (permits < 1 || (total != 0 && permits > total)) {
+			throw new IllegalArgumentException("Limiter '" + name() + "' has " + total
 					+ " permits per key, a call asks for " + permits + ": ask for no more, or raise its permits.");
 		}
 		return new OfKey(key, permits);
@@ -78,10 +75,7 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		return this.settings.name;
 	}
 
-	/**
-	 * How many permits each key has.
-	 * @return the total per key
-	 */
+	@Override
 	public int total() {
 		return this.permits;
 	}
@@ -97,6 +91,16 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 		}
 		this.permits = total;
 		this.slots.values().forEach((slot) -> slot.limiter.resize(total));
+	}
+
+	/**
+	 * All keys together: what each of those in use may have, and what they have.
+	 */
+	@Override
+	public Usage usage() {
+		Statistics now = statistics();
+		int total = (int) Math.min((long) now.total() * now.keys(), Integer.MAX_VALUE);
+		return new Usage(now.borrowed(), now.waiting(), total, Math.max(0, total - now.borrowed()));
 	}
 
 	/**
@@ -123,10 +127,10 @@ public final class KeyedLimiter implements KeyedResource<Permit> {
 			return used;
 		});
 		Limiter limiter = slot.limiter;
-		int permits = this.permits;
-		if (limiter.total() != permits) {
-			// Made while the total was being changed.
-			limiter.resize(permits);
+		// It may have been made while the total was being changed, and that may change
+		// again.
+		for (int total = this.permits; limiter.total() != total; total = this.permits) {
+			limiter.resize(total);
 		}
 		return limiter;
 	}

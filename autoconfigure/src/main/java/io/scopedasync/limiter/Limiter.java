@@ -11,6 +11,7 @@ import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
+import io.scopedasync.Measured;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.WaitQueue;
 import io.scopedasync.Waiter;
@@ -26,7 +27,7 @@ import io.scopedasync.WeightedResource;
  * taken away, all who sit finish, and nobody sits down until fewer sit than there are
  * chairs.
  */
-public final class Limiter extends DirectResource<Permit> implements WeightedResource<Permit> {
+public final class Limiter extends DirectResource<Permit> implements WeightedResource<Permit>, Measured {
 
 	private static final long ONE_WAITER = 1L << 32;
 
@@ -130,6 +131,13 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	}
 
 	@Override
+	public Usage usage() {
+		Statistics now = statistics();
+		// More is borrowed than there is for a while after the total was lowered.
+		return new Usage(now.borrowed(), now.waiting(), now.total(), Math.max(0, now.total() - now.borrowed()));
+	}
+
+	@Override
 	protected @Nullable Permit attempt(Waiter waiter) {
 		return attempt(waiter, 1) ? this.single : null;
 	}
@@ -186,14 +194,15 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 		return false;
 	}
 
-	/** Whether it was granted at once; otherwise the waiter is in the queue. */
+	/** Whether it was granted at once; otherwise the waiter is, or was, in the queue. */
 	boolean attempt(Waiter waiter, int permits) {
 		return take(permits) || !enqueue(waiter, permits);
 	}
 
 	private boolean enqueue(Waiter waiter, int permits) {
-		refuseBeyondTotal(permits);
+		boolean servable;
 		synchronized (this) {
+			refuseBeyondTotal(permits);
 			int size = this.queue.size();
 			if (size >= this.maxWaiting && !(size == 0 && take(permits))) {
 				throw new AcquireRejectedException(name(), this.maxWaiting,
@@ -216,36 +225,66 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			if (timeout != null && this.timer == null) {
 				this.timer = this.clock.schedule(this::expire, timeout);
 			}
-			return true;
+			servable = free >= Objects.requireNonNull(this.queue.peek()).units();
 		}
+		if (servable) {
+			// Somebody is handing over and busy with the body of whoever was first: maybe
+			// with this very call.
+			handOver();
+		}
+		return true;
 	}
 
 	/** Zero permits is a pause; more than there are can never be had. */
 	private void refuseBeyondTotal(int permits) {
 		int total = this.total;
-		if (permits < 1 || permits > Math.max(total, 1)) {
-			throw new IllegalArgumentException("Limiter '" + name() + "' has " + total + " permits, a call asks for "
-					+ permits + ": ask for 1 to " + total + ", or raise its permits.");
+		if (permits < 1 || isBeyond(permits, total)) {
+			throw beyond(permits, total);
 		}
 	}
 
-	private void handOver() {
-		for (Waiter next = takeForNext(); next != null; next = takeForNext()) {
-			next.grant((next.units() == 1) ? this.single : new Permit(this, next.units(), false));
-		}
+	private static boolean isBeyond(int permits, int total) {
+		return total != 0 && permits > total;
+	}
+
+	private IllegalArgumentException beyond(int permits, int total) {
+		return new IllegalArgumentException("Limiter '" + name() + "' has " + total + " permits, a call asks for "
+				+ permits + ": ask for 1 to " + total + ", or raise its permits.");
 	}
 
 	/**
 	 * One at a time: while this thread runs a waiter's body, another may serve the next.
 	 */
-	private synchronized @Nullable Waiter takeForNext() {
-		Waiter next = this.queue.peek();
-		if (next == null || (int) this.state.get() < next.units()) {
-			return null;
+	private void handOver() {
+		while (true) {
+			Waiter next;
+			int units;
+			int total;
+			synchronized (this) {
+				next = this.queue.peek();
+				if (next == null) {
+					return;
+				}
+				units = next.units();
+				total = this.total;
+				if (!isBeyond(units, total)) {
+					if ((int) this.state.get() < units) {
+						return;
+					}
+					this.state.addAndGet(-units);
+				}
+				this.queue.remove(next);
+				this.state.addAndGet(-ONE_WAITER);
+			}
+			if (isBeyond(units, total)) {
+				// The total was lowered meanwhile: nobody behind it shall wait for ever.
+				next.refuse(beyond(units, total));
+				left();
+			}
+			else {
+				next.grant((units == 1) ? this.single : new Permit(this, units, false));
+			}
 		}
-		this.queue.remove(next);
-		this.state.addAndGet(-ONE_WAITER - next.units());
-		return next;
 	}
 
 	private void expire() {
@@ -266,7 +305,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			this.timer = null;
 			return null;
 		}
-		long left = timeout.toNanos() - (this.clock.nanos() - head.since());
+		long left = timeout.toNanos() - (this.clock.nanos() - head.queuedAt());
 		if (left > 0) {
 			this.timer = this.clock.scheduleNanos(this::expire, left);
 			return null;

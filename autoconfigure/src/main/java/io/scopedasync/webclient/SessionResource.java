@@ -10,6 +10,7 @@ import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
+import io.scopedasync.Measured;
 import io.scopedasync.ScopeClosedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +31,7 @@ import org.springframework.web.reactive.function.client.WebClient;
  * its end; scopes inside it join it. Waiting for a session can be cancelled and gives
  * back by itself.
  */
-public final class SessionResource implements AsyncResource<Session> {
+public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	private static final Logger logger = LoggerFactory.getLogger(SessionResource.class);
 
@@ -154,6 +155,12 @@ public final class SessionResource implements AsyncResource<Session> {
 		InstrumentedPool.PoolMetrics metrics = this.pool.metrics();
 		return new Statistics(this.options.maxSize, metrics.allocatedSize(), metrics.acquiredSize(), metrics.idleSize(),
 				metrics.pendingAcquireSize(), this.unreadBodies.sum());
+	}
+
+	@Override
+	public Usage usage() {
+		Statistics now = statistics();
+		return new Usage(now.active(), now.pending(), now.max(), now.idle());
 	}
 
 	/**

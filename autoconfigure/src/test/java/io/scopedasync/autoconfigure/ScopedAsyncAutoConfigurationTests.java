@@ -282,6 +282,16 @@ public class ScopedAsyncAutoConfigurationTests {
 
 	}
 
+	/** Of another package than the beans derived from it. */
+	public static class PackagePrivateMethod {
+
+		@ScopedAsync("a")
+		Mono<String> method() {
+			return Mono.empty();
+		}
+
+	}
+
 	static class Eager {
 
 		private final @Nullable String name;

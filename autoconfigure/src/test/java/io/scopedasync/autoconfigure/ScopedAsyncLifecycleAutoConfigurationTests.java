@@ -82,6 +82,14 @@ class ScopedAsyncLifecycleAutoConfigurationTests {
 	}
 
 	@Test
+	void fillsSessionsAtTheStartThatAskForIt() {
+		this.runner.withConfiguration(AutoConfigurations.of(ScopedAsyncSessionAutoConfiguration.class))
+			.withPropertyValues("scoped-async.sessions.quotes.base-url=http://127.0.0.1:1",
+					"scoped-async.sessions.quotes.min-size=2")
+			.run((context) -> assertThat(context.getBean(SessionResource.class).statistics().idle()).isEqualTo(2));
+	}
+
+	@Test
 	void closesScopesWithoutWhatSessionsNeed(CapturedOutput output) {
 		this.runner.withClassLoader(new FilteredClassLoader("org.springframework.web.reactive", "reactor.pool"))
 			.run((context) -> assertThat(context).hasSingleBean(ScopesLifecycle.class)

@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.aopalliance.intercept.MethodInterceptor;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Case;
@@ -98,6 +99,17 @@ class AdviceOrderTests {
 			assertThat(journal.entries()).containsExactly(expected);
 			assertThat(bean.blocking(new AtomicInteger())).isEqualTo("third");
 			assertThat(journal.entries().subList(5, 10)).containsExactly(expected);
+		});
+	}
+
+	@Test
+	void retryDoesNotLookIntoAFuture() {
+		run(Retried.class, ResilienceConfiguration.class, (bean, journal) -> {
+			assertThat(bean.future(new AtomicInteger())).failsWithin(LIMIT)
+				.withThrowableThat()
+				.havingCause()
+				.withMessage("not yet");
+			assertThat(journal.entries()).containsExactly("acquire a", "body", FAILED);
 		});
 	}
 
@@ -228,8 +240,11 @@ class AdviceOrderTests {
 			}));
 			Hopping proxy = (Hopping) factory.getProxy();
 			assertThat(postProcessor.postProcessAfterInitialization(proxy, "hopping")).isSameAs(proxy);
-			assertThat(proxy.mono().block(LIMIT)).isEqualTo("value");
-			assertThat(journal.entries()).startsWith("ordered").last().asString().startsWith("mono on parallel-");
+			CompletableFuture<String> result = proxy.mono().toFuture();
+			Sinks.One<String> gate = context.getBean(Gate.class).opened();
+			new Thread(() -> gate.tryEmitValue("open"), "other").start();
+			assertThat(result).succeedsWithin(LIMIT).isEqualTo("value");
+			assertThat(journal.entries()).containsExactly("ordered", "mono on other");
 		});
 	}
 
@@ -289,8 +304,13 @@ class AdviceOrderTests {
 		}
 
 		@Bean
-		AsyncResource<Long> delayed() {
-			return AsyncResource.of(() -> Mono.delay(Duration.ofMillis(1)), (value, exit) -> Mono.empty());
+		Gate gate() {
+			return new Gate(Sinks.one());
+		}
+
+		@Bean
+		AsyncResource<String> gated(Gate gate) {
+			return AsyncResource.of(gate.opened()::asMono, (value, exit) -> Mono.empty());
 		}
 
 	}
@@ -455,6 +475,12 @@ class AdviceOrderTests {
 			return body(calls);
 		}
 
+		@Retryable(maxRetries = 2, delay = 1)
+		@ScopedAsync("a")
+		CompletableFuture<String> future(AtomicInteger calls) {
+			return CompletableFuture.completedFuture(body(calls));
+		}
+
 		private String body(AtomicInteger calls) {
 			this.journal.add("body");
 			if (calls.incrementAndGet() < 3) {
@@ -572,10 +598,14 @@ class AdviceOrderTests {
 
 	static class Hopping {
 
-		@ScopedAsync("delayed")
+		@ScopedAsync("gated")
 		Mono<String> mono() {
 			return Mono.just("value");
 		}
+
+	}
+
+	private record Gate(Sinks.One<String> opened) {
 
 	}
 

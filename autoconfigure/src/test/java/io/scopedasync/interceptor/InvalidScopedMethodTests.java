@@ -1,6 +1,7 @@
 package io.scopedasync.interceptor;
 
 import java.io.InputStream;
+import java.lang.reflect.Modifier;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,7 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import java.util.stream.Stream.Builder;
 
+import net.bytebuddy.ByteBuddy;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +24,7 @@ import reactor.core.publisher.Mono;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.autoconfigure.ScopedAsyncAutoConfiguration;
+import io.scopedasync.autoconfigure.ScopedAsyncAutoConfigurationTests;
 
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.beans.factory.config.BeanDefinition;
@@ -83,6 +86,7 @@ class InvalidScopedMethodTests {
 		mistakes.add(arguments(FinalMethodOfAnnotatedClass.class, "is final", "Remove 'final'"));
 		mistakes.add(arguments(PrivateMethod.class, "is private", "AsyncScopes"));
 		mistakes.add(arguments(StaticMethod.class, "is static", "AsyncScopes"));
+		mistakes.add(arguments(MethodOfAnotherPackage.class, "is package-private in", "protected or public"));
 		mistakes.add(arguments(FinalClass.class, "no proxy can be made of", "neither final nor sealed nor a record"));
 		mistakes.add(arguments(ReturnsStream.class, "Stream is used after the method has returned", "a List"));
 		mistakes.add(arguments(ReturnsIterator.class, "Iterator is used after", "Flux"));
@@ -153,13 +157,13 @@ class InvalidScopedMethodTests {
 
 	@Test
 	void refusesASuspendFunction() throws Exception {
-		Class<?> continuation = new net.bytebuddy.ByteBuddy().makeInterface()
+		Class<?> continuation = new ByteBuddy().makeInterface()
 			.name("kotlin.coroutines.Continuation")
 			.make()
 			.load(getClass().getClassLoader())
 			.getLoaded();
-		Class<?> suspending = new net.bytebuddy.ByteBuddy().makeInterface()
-			.defineMethod("load", Object.class, java.lang.reflect.Modifier.PUBLIC)
+		Class<?> suspending = new ByteBuddy().makeInterface()
+			.defineMethod("load", Object.class, Modifier.PUBLIC)
 			.withParameters(String.class, continuation)
 			.withoutCode()
 			.annotateMethod(Proxied.class.getMethod("annotated").getAnnotation(ScopedAsync.class))
@@ -455,6 +459,10 @@ class InvalidScopedMethodTests {
 		static Mono<String> method() {
 			return Mono.empty();
 		}
+
+	}
+
+	static class MethodOfAnotherPackage extends ScopedAsyncAutoConfigurationTests.PackagePrivateMethod {
 
 	}
 

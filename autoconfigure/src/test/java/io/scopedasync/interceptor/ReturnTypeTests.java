@@ -27,6 +27,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 import io.scopedasync.AsyncResource;
+import io.scopedasync.Case;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.autoconfigure.ScopedAsyncAutoConfiguration;
 
@@ -127,6 +128,25 @@ class ReturnTypeTests {
 	}
 
 	@Test
+	@Case(55)
+	void whoStopsListeningCancelsTheBodyAndThenReleases() {
+		List<Runnable> stops = List.of(this.methods.never().subscribe()::dispose,
+				this.methods.neverFlux().subscribe()::dispose, this.methods.neverSingle().subscribe()::dispose,
+				this.methods.neverFlowable().subscribe()::dispose, this.methods.neverObservable().subscribe()::dispose,
+				this.methods.neverUni().subscribe().with((value) -> {
+				})::cancel, this.methods.neverMulti().subscribe().with((value) -> {
+				})::cancel);
+		assertThat(this.journal.entries()).hasSize(stops.size()).containsOnly("acquire a");
+		stops.forEach(Runnable::run);
+		List<String> ends = this.journal.entries().subList(stops.size(), this.journal.entries().size());
+		assertThat(ends).hasSize(2 * stops.size());
+		for (int i = 0; i < ends.size(); i += 2) {
+			assertThat(ends.get(i)).isEqualTo("body cancelled");
+			assertThat(ends.get(i + 1)).startsWith("release a cancelled");
+		}
+	}
+
+	@Test
 	void future() throws Exception {
 		assertThat(this.methods.future(null).get(5, TimeUnit.SECONDS)).isEqualTo("value");
 		scopedOnce("completed");
@@ -139,6 +159,7 @@ class ReturnTypeTests {
 	}
 
 	@Test
+	@Case(78)
 	void futureThatTheCallerCancels() {
 		CompletableFuture<String> body = new CompletableFuture<>();
 		CompletableFuture<String> result = this.methods.pending(body);
@@ -191,6 +212,7 @@ class ReturnTypeTests {
 	}
 
 	@Test
+	@Case(120)
 	void plainMethodOnAThreadThatMustNotBlock() {
 		assertThatIllegalStateException().isThrownBy(
 				() -> Mono.fromCallable(() -> this.methods.primitive()).subscribeOn(Schedulers.parallel()).block(LIMIT))
@@ -212,6 +234,7 @@ class ReturnTypeTests {
 	}
 
 	@Test
+	@Case(18)
 	void nullInsteadOfAMono() {
 		assertThatExceptionOfType(RuntimeException.class).isThrownBy(() -> this.methods.nullMono().block(LIMIT))
 			.withMessageContaining("nullMono");
@@ -354,6 +377,34 @@ class ReturnTypeTests {
 
 		Object anything(Object result) {
 			return result;
+		}
+
+		Mono<String> never() {
+			return Mono.<String>never().doOnCancel(() -> this.journal.add("body cancelled"));
+		}
+
+		Flux<String> neverFlux() {
+			return never().flux();
+		}
+
+		Single<String> neverSingle() {
+			return Single.fromPublisher(never());
+		}
+
+		Flowable<String> neverFlowable() {
+			return Flowable.fromPublisher(never());
+		}
+
+		Observable<String> neverObservable() {
+			return Observable.fromPublisher(never());
+		}
+
+		Uni<String> neverUni() {
+			return Uni.createFrom().publisher(JdkFlowAdapter.publisherToFlowPublisher(never()));
+		}
+
+		Multi<String> neverMulti() {
+			return Multi.createFrom().publisher(JdkFlowAdapter.publisherToFlowPublisher(never()));
 		}
 
 		Mono<String> nullMono() {

@@ -5,13 +5,13 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 import io.scopedasync.AsyncResource;
+import io.scopedasync.Case;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.Scope;
 import io.scopedasync.annotation.ScopedAsync;
@@ -64,6 +64,7 @@ class ScopedAsyncTests {
 	}
 
 	@Test
+	@Case({ 1, 21 })
 	void acquiresInOrderAndReleasesInReverse() {
 		run(Quotes.class, (quotes, journal) -> {
 			assertThat(quotes.both().block(LIMIT)).isEqualTo("both");
@@ -73,6 +74,7 @@ class ScopedAsyncTests {
 	}
 
 	@Test
+	@Case({ 3, 22 })
 	void undoesWhatWasAcquiredWhenALaterResourceFails() {
 		run(Quotes.class, (quotes, journal) -> {
 			StepVerifier.create(quotes.broken()).expectErrorMessage("no more").verify(LIMIT);
@@ -82,6 +84,7 @@ class ScopedAsyncTests {
 	}
 
 	@Test
+	@Case(7)
 	void runsAnewForEachSubscription() {
 		run(Quotes.class, (quotes, journal) -> {
 			Mono<String> both = quotes.both();
@@ -91,6 +94,7 @@ class ScopedAsyncTests {
 	}
 
 	@Test
+	@Case({ 2, 8 })
 	void passesTheBodysErrorOnAsItIs() {
 		run(Quotes.class, (quotes, journal) -> {
 			Exception error = new Exception("checked");
@@ -196,6 +200,7 @@ class ScopedAsyncTests {
 	}
 
 	@Test
+	@Case(172)
 	void anInnerScopeJoinsUnlessAskedNotTo() {
 		run(Outer.class, (outer, journal) -> {
 			outer.join().block(LIMIT);
@@ -255,17 +260,6 @@ class ScopedAsyncTests {
 					.fromSupplier(() -> four.statistics().borrowed() + " " + tenants.statistics().borrowed());
 				assertThat(context.getBean(Weighty.class).heavy("x", body).block(LIMIT)).isEqualTo("3 3");
 			});
-	}
-
-	@Test
-	void adviceInsideRunsAgainWithEachSubscription() {
-		// Shown with real advice in AdviceOrderTests; here the method itself is counted.
-		run(Quotes.class, (quotes, journal) -> {
-			AtomicInteger calls = new AtomicInteger();
-			Mono<Integer> counted = quotes.counted(calls);
-			assertThat(counted.block(LIMIT)).isEqualTo(1);
-			assertThat(counted.block(LIMIT)).isEqualTo(2);
-		});
 	}
 
 	private <T> void run(Class<T> type, Steps<T> steps, Class<?>... others) {
@@ -385,11 +379,6 @@ class ScopedAsyncTests {
 		@ScopedAsync(timeout = "PT0.02S")
 		Mono<String> timeoutOnly() {
 			return Mono.never();
-		}
-
-		@ScopedAsync("a")
-		Mono<Integer> counted(AtomicInteger calls) {
-			return Mono.just(calls.incrementAndGet());
 		}
 
 	}

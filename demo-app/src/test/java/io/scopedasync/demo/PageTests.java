@@ -1,0 +1,173 @@
+package io.scopedasync.demo;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+import com.microsoft.playwright.Browser;
+import com.microsoft.playwright.BrowserType;
+import com.microsoft.playwright.Locator;
+import com.microsoft.playwright.Page;
+import com.microsoft.playwright.Playwright;
+import com.microsoft.playwright.assertions.PlaywrightAssertions;
+import com.microsoft.playwright.options.ColorScheme;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
+import org.springframework.boot.test.web.server.LocalServerPort;
+
+import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+/**
+ * The page in a real browser.
+ */
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PageTests {
+
+	private static final Path CHROMIUM = Path.of("/usr/bin/chromium");
+
+	private static final Path SCREENSHOTS = Path.of("target", "screenshots");
+
+	private static final double PATIENCE = 10_000;
+
+	@LocalServerPort
+	private int port;
+
+	@Autowired
+	private Upstream upstream;
+
+	private Playwright playwright;
+
+	private Browser browser;
+
+	private Page page;
+
+	@BeforeAll
+	void launch() {
+		assumeTrue(Files.isExecutable(CHROMIUM), "needs Chromium: apt-get install chromium");
+		PlaywrightAssertions.setDefaultAssertionTimeout(PATIENCE);
+		this.playwright = Playwright
+			.create(new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
+		this.browser = this.playwright.chromium()
+			.launch(new BrowserType.LaunchOptions().setExecutablePath(CHROMIUM)
+				.setArgs(List.of("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+						"--disable-background-networking", "--disable-component-update", "--disable-sync")));
+	}
+
+	@AfterAll
+	void quit() {
+		if (this.playwright != null) {
+			this.playwright.close();
+		}
+	}
+
+	@BeforeEach
+	void open() {
+		this.page = this.browser.newPage(new Browser.NewPageOptions().setViewportSize(1280, 900));
+		this.page.setDefaultTimeout(PATIENCE);
+		this.page.navigate("http://localhost:" + this.port + "/");
+		assertThat(this.page.locator("#link")).hasText("live");
+	}
+
+	@AfterEach
+	void close() {
+		this.page.close();
+	}
+
+	@Test
+	void plotMovesDuringAFlood() {
+		int before = points();
+		press("Flood: 200 quotes");
+		this.page.waitForFunction("document.querySelector('#waiting').dataset.highest > 50");
+		this.page.waitForFunction("document.querySelector('#working').dataset.highest == 10");
+		this.page.waitForFunction("document.querySelector('#working').dataset.points > " + (before + 6));
+		screenshot("flood");
+		assertThat(this.page.locator("#story")).containsText("200 quotes");
+		assertThat(points()).isGreaterThan(before);
+		assertThat(card("upstream")).containsText("429 0");
+		assertThat(card("quotes-limit")).containsText("borrowed 0 of 10");
+	}
+
+	@Test
+	void cancelEndsAFloodAtOnce() {
+		press("Flood: 200 quotes");
+		this.page.waitForFunction("document.querySelector('#waiting').dataset.highest > 50");
+		long before = this.upstream.statistics().requests();
+		press("Cancel the flood");
+		assertThat(this.page.locator("#story")).containsText("cancelled by the page");
+		assertThat(card("quotes-limit")).containsText("borrowed 0 of 10 waiting 0");
+		assertThat(this.upstream.statistics().requests()).as("calls after the cancel").isLessThan(before + 100);
+		assertThat(this.page.locator("#open-count")).hasText("0");
+	}
+
+	@Test
+	void scopeThatIsHeldTooLongBecomesALeak() {
+		press("Hold a permit too long");
+		assertThat(this.page.locator("#scopes tr.overdue")).containsText("held-too-long");
+		assertThat(card("leaks")).containsText(Pattern.compile("overdue so far [1-9]"));
+		screenshot("overdue");
+		assertThat(this.page.locator("#story")).containsText("held for 5000 ms");
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "Connection, result: 42", "… that fails, QueryFailedException", "… suppressed, result: no value",
+			"Session, SPRG", "… too slow, exceeded its limit of 50 ms",
+			"Fifty fetches, '\"results\":50,\"mostAtOnce\":10'", "Echo server, the grace period is over" })
+	void programTellsItsStory(String button, String expected) {
+		press(button);
+		assertThat(this.page.locator("#story")).containsText(expected);
+		screenshot(this.page.locator("#story-title").textContent());
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "LIGHT", "DARK" })
+	void followsTheColorScheme(ColorScheme scheme) {
+		this.page.emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme));
+		press("Flood: 200 quotes");
+		assertThat(this.page.locator("#story")).containsText("200 quotes");
+		String background = (String) this.page.evaluate("getComputedStyle(document.body).backgroundColor");
+		assertThat(background).isEqualTo((scheme == ColorScheme.DARK) ? "rgb(17, 22, 20)" : "rgb(245, 246, 244)");
+		screenshot(scheme.name().toLowerCase(Locale.ROOT));
+	}
+
+	@Test
+	void worksWithoutAMouse() {
+		this.page.keyboard().press("Tab");
+		this.page.keyboard().press("Enter");
+		assertThat(this.page.locator("#story")).containsText("result: 42");
+	}
+
+	private void press(String button) {
+		this.page.locator("button").getByText(button, new Locator.GetByTextOptions().setExact(true)).click();
+	}
+
+	private Locator card(String name) {
+		return this.page.locator(".card[data-name='" + name + "']");
+	}
+
+	private int points() {
+		return Integer.parseInt(this.page.locator("#working").getAttribute("data-points"));
+	}
+
+	private void screenshot(String name) {
+		this.page.screenshot(new Page.ScreenshotOptions()
+			.setPath(SCREENSHOTS.resolve(name.replaceAll("[^a-z]+", "-").replaceAll("^-|-$", "") + ".png"))
+			.setFullPage(true));
+	}
+
+}

@@ -1,0 +1,55 @@
+package io.scopedasync.demo;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.Test;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
+import org.springframework.boot.webtestclient.autoconfigure.AutoConfigureWebTestClient;
+import org.springframework.test.web.reactive.server.WebTestClient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Quotes through limiter and sessions, from an upstream that refuses the eleventh
+ * request.
+ */
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
+@AutoConfigureWebTestClient(timeout = "10s")
+class QuoteTests {
+
+	@Autowired
+	private WebTestClient web;
+
+	@Autowired
+	private Upstream upstream;
+
+	@Test
+	void fortySymbolsGetFortyQuotesInOrderAndNoneIsRefused() {
+		List<String> symbols = IntStream.rangeClosed(1, 40).mapToObj((i) -> "S" + i).toList();
+		long refused = this.upstream.statistics().refused();
+		List<Quote> quotes = this.web.get()
+			.uri((uri) -> uri.path("/quotes").queryParam("symbols", String.join(",", symbols)).build())
+			.exchange()
+			.expectStatus()
+			.isOk()
+			.expectBodyList(Quote.class)
+			.returnResult()
+			.getResponseBody();
+		assertThat(quotes).extracting(Quote::symbol).containsExactlyElementsOf(symbols);
+		assertThat(this.upstream.statistics().refused()).isEqualTo(refused);
+		assertThat(this.upstream.statistics().mostAtOnce()).isBetween(2, 10);
+	}
+
+	@Test
+	void loginsAreMadePerSessionAndNotPerCall() {
+		this.web.get().uri("/quotes?symbols=A,B,C,D,E,F").exchange().expectStatus().isOk().expectBody();
+		long logins = this.upstream.statistics().logins();
+		this.web.get().uri("/quotes?symbols=A,B,C,D,E,F").exchange().expectStatus().isOk().expectBody();
+		assertThat(this.upstream.statistics().logins()).isEqualTo(logins);
+	}
+
+}
