@@ -311,11 +311,12 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 
 	/** Moves what an entry of another scope holds onto the stack of this one. */
 	final void takeOver(Entry from) {
-		Object value = from.value;
 		if (from.move(ARRIVED, GONE)) {
 			StackedEntry entry = new StackedEntry(this, from.resource);
-			entry.value = value;
-			entry.recorded = from.recorded;
+			// Not read before: it may have arrived just now.
+			entry.value = from.value;
+			from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+			entry.recorded = true;
 			entry.set(ARRIVED);
 			if (!pushUnlessEnding(entry)) {
 				releaseLate(entry, entry.value());
