@@ -113,6 +113,17 @@ abstract class Entry extends Waiter {
 		return (now == ARRIVED || now == JOINED) && resource().identity() == identity;
 	}
 
+	/**
+	 * What is held, null if it no longer is. The state is looked at last: a release may
+	 * begin at any moment, and then puts its result where the value was.
+	 */
+	final @Nullable Object held() {
+		Object value = this.value;
+		VarHandle.acquireFence();
+		int now = this.state;
+		return (now == ARRIVED || now == JOINED) ? value : null;
+	}
+
 	/** Whether there is something to see: being acquired, held or being released. */
 	final boolean isOpen() {
 		int now = this.state;
@@ -176,7 +187,11 @@ abstract class Entry extends Waiter {
 					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
 							+ "' around this one: asking again would wait for itself. Ask for it once.");
 		}
-		this.value = holder.value();
+		Object held = holder.held();
+		if (held == null) {
+			return false;
+		}
+		this.value = held;
 		set(JOINED);
 		return true;
 	}

@@ -249,7 +249,8 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 	@SuppressWarnings("unchecked")
 	public final <T> @Nullable T find(AsyncResource<T> resource) {
 		Entry holder = holder(resource.identity());
-		return (holder != null) ? (T) RawResource.view(resource, holder.value()) : null;
+		Object held = (holder != null) ? holder.held() : null;
+		return (held != null) ? (T) RawResource.view(resource, held) : null;
 	}
 
 	@Override

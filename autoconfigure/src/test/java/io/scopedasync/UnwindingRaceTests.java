@@ -65,6 +65,45 @@ class UnwindingRaceTests {
 		assertThat(heard).hasValue(acquired.get());
 	}
 
+	@Test
+	void whoAsksWhileItIsReleasedSeesWhatWasAcquiredOrNothing() throws Exception {
+		DirectResource<String> resource = new DirectResource<>("direct") {
+			@Override
+			protected String attempt(Waiter waiter) {
+				return "held";
+			}
+
+			@Override
+			protected boolean withdraw(Waiter waiter) {
+				return false;
+			}
+
+			@Override
+			protected void giveBack(String value) {
+			}
+		};
+		List<Scope> opened = new ArrayList<>();
+		for (int i = 0; i < ROUNDS; i++) {
+			Scope scope = this.scopes.open("import");
+			scope.enter(resource).subscribe();
+			opened.add(scope);
+		}
+		List<Object> strange = new CopyOnWriteArrayList<>();
+		race((i) -> opened.get(i).close(), (i) -> {
+			try {
+				for (Object seen = "held"; seen != null; seen = opened.get(i).find(resource)) {
+					if (!"held".equals(seen)) {
+						strange.add(seen);
+					}
+				}
+			}
+			catch (RuntimeException ex) {
+				strange.add(ex);
+			}
+		});
+		assertThat(strange).isEmpty();
+	}
+
 	/** Both go through all rounds, never far apart. */
 	private static void race(IntConsumer one, IntConsumer other) throws Exception {
 		CyclicBarrier start = new CyclicBarrier(2);
