@@ -58,10 +58,17 @@ final class ScopeExtras {
 		disarm();
 		Limit begun = new Limit(entry);
 		this.limit = begun;
-		begun.timer = scope.scopes.clock.schedule(() -> {
-			this.overdue = begun;
-			scope.drive();
-		}, scope.scopes.releaseTimeout);
+		try {
+			begun.timer = scope.scopes.clock.schedule(() -> {
+				this.overdue = begun;
+				scope.drive();
+			}, scope.scopes.releaseTimeout);
+		}
+		catch (RuntimeException ex) {
+			// A clock that was shut down: without a bound, but what is below is still
+			// released.
+			((RunningScope) scope).undelivered(ex);
+		}
 		return false;
 	}
 

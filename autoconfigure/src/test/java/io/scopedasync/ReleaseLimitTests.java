@@ -57,6 +57,20 @@ class ReleaseLimitTests {
 		assertThat(ends).containsExactly("settled");
 	}
 
+	@Test
+	void aClockThatTakesNoMoreTimersDoesNotKeepTheRestFromBeingReleased() {
+		Sinks.Empty<Void> release = Sinks.empty();
+		List<String> ends = new ArrayList<>();
+		Scope scope = this.scopes.open("import");
+		scope.onExit((exit) -> Mono.fromRunnable(() -> ends.add("released")));
+		scope.onExit((exit) -> release.asMono());
+		this.timers.refuse = true;
+		scope.cancel("test").subscribe(null, null, () -> ends.add("settled"));
+		release.tryEmitEmpty();
+		assertThat(ends).containsExactly("released", "settled");
+		assertThat(this.undelivered).hasOnlyElementsOfType(RejectedExecutionException.class).hasSize(1);
+	}
+
 	/** Keeps every timer for the test to run, also after its disposal. */
 	private static final class HeldTimers implements Scheduler {
 
