@@ -92,7 +92,7 @@ final class ScopeExtras {
 		return entering;
 	}
 
-	void settle(ScopeMachine scope) {
+	void settle(RunningScope scope) {
 		if (this.deadlineTimer != null) {
 			this.deadlineTimer.dispose();
 		}
@@ -102,7 +102,13 @@ final class ScopeExtras {
 			settled = this.settled;
 		}
 		if (settled != null) {
-			settled.tryEmitEmpty();
+			try {
+				settled.tryEmitEmpty();
+			}
+			catch (Throwable ex) {
+				// Thrown by one who waits beside the caller: the caller is still to hear.
+				scope.undelivered(ex);
+			}
 		}
 	}
 

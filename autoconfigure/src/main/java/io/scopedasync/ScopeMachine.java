@@ -164,7 +164,14 @@ abstract class ScopeMachine extends Entry {
 		if (over) {
 			this.bodyOver = true;
 		}
-		drive();
+		try {
+			drive();
+		}
+		catch (Throwable ex) {
+			// Thrown by the caller when it was told. Whoever interrupts is a stranger to
+			// it: the scope around, or a shutdown with more scopes to end.
+			((RunningScope) this).undelivered(ex);
+		}
 		return true;
 	}
 
@@ -446,10 +453,10 @@ abstract class ScopeMachine extends Entry {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
-		if (extras != null) {
-			extras.settle(this);
-		}
 		try {
+			if (extras != null) {
+				extras.settle((RunningScope) this);
+			}
 			if (!deliver(end) && end instanceof Exit.Failed failed) {
 				((RunningScope) this).undelivered(failed.error());
 			}
