@@ -53,7 +53,7 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
-			scopes.open.add(this);
+			becomeKnown();
 		}
 		if (parent != null) {
 			parent.adopt(this);

@@ -203,11 +203,22 @@ abstract class ScopeMachine extends Entry {
 			}
 			if (this.stripe < 0) {
 				this.shared = true;
-				this.scopes.open.add(this);
+				becomeKnown();
 			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
 		while (missed != 0);
+	}
+
+	/**
+	 * To be called by the driver only, once. A shutdown that found it out of sight has
+	 * given up waiting for more, so it must end by itself.
+	 */
+	final void becomeKnown() {
+		this.scopes.open.add(this);
+		if (this.scopes.graceIsOver()) {
+			interrupt(Exit.failed(this.scopes.refusal(this.spec.name)));
+		}
 	}
 
 	/** Takes every step for which there is nothing to wait. */
