@@ -22,6 +22,13 @@ class KeyedLimiterRaceTests {
 	private static final int ROUNDS = 20_000;
 
 	@Test
+	void theLimiterOfAKeyIsReachedThroughTheKeyOnly() {
+		// Whoever used it directly would not be counted, and the key forgotten under its
+		// holders.
+		assertThat(Permit.class.getMethods()).noneMatch((method) -> method.getReturnType() == Limiter.class);
+	}
+
+	@Test
 	void theLastTotalHoldsForEachKey() throws Exception {
 		KeyedLimiter tenants = KeyedLimiter.builder("tenants").permits(1).build();
 		Permit permit = hold(tenants);
