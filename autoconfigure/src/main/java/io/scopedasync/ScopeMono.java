@@ -126,7 +126,10 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || this.result != null) {
+			if (this.end != null) {
+				Operators.onDiscard(value, this.actual.currentContext());
+			}
+			else if (this.result != null) {
 				Operators.onNextDropped(value, currentContext());
 			}
 			else {
