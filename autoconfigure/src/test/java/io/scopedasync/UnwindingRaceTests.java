@@ -23,7 +23,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @Timeout(120)
 class UnwindingRaceTests {
 
-	private static final int ROUNDS = 30_000;
+	private static final int ROUNDS = 5_000;
 
 	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
 
