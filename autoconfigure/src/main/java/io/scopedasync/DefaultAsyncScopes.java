@@ -49,6 +49,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	private final AtomicBoolean closing = new AtomicBoolean();
 
+	/**
+	 * Set before the looks at the open scopes that count: a scope that begins before the
+	 * shutdown and becomes known after such a look sees it.
+	 */
+	private volatile boolean graceIsOver;
+
 	private final Sinks.Empty<Void> closed = Sinks.empty();
 
 	private DefaultAsyncScopes(Builder builder) {
@@ -141,6 +147,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return this.closing.get();
 	}
 
+	/** Whether a shutdown no longer waits for whoever becomes known only now. */
+	boolean graceIsOver() {
+		return this.graceIsOver;
+	}
+
 	RuntimeException refusal(String scope) {
 		return new ScopeClosedException(scope,
 				"Scope '" + scope + "' was refused: the application is shutting down and opens no new scopes.");
@@ -155,6 +166,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	private void force(Consumer<? super List<Scope>> leftOpen) {
+		this.graceIsOver = true;
 		List<Scope> rest = openScopes();
 		try {
 			leftOpen.accept(rest);
@@ -175,7 +187,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	private void lookAgain(long deadline, Runnable then) {
 		long left = deadline - this.clock.nanos();
-		if (this.open.isEmpty()) {
+		if (this.open.isEmpty() && isEmptyForGood()) {
 			this.closed.tryEmitEmpty();
 		}
 		else if (left <= 0) {
@@ -184,6 +196,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		else {
 			this.clock.scheduleNanos(() -> lookAgain(deadline, then), Math.min(left, SHUTDOWN_LOOK.toNanos()));
 		}
+	}
+
+	private boolean isEmptyForGood() {
+		this.graceIsOver = true;
+		return this.open.isEmpty();
 	}
 
 	static final class Builder implements AsyncScopes.Builder {

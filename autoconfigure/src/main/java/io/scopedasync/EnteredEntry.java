@@ -110,8 +110,11 @@ final class EnteredEntry<T> extends StackedEntry {
 		else if ((now == ARRIVED || now == JOINED) && this.unwanted) {
 			releaseEarly();
 		}
-		else if ((now == ARRIVED || now == JOINED) && !scope.isEnding()) {
-			recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+		else if ((now == ARRIVED || now == JOINED || now == GONE) && !scope.isEnding()) {
+			// Gone if a transfer was faster, which recorded it: held by another scope.
+			if (now != GONE) {
+				recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+			}
 			this.sink.success((T) RawResource.view(resource(), value()));
 		}
 		else {

@@ -49,6 +49,9 @@ abstract class Entry extends Waiter {
 	/** Nothing is left to do. */
 	static final int GONE = 8;
 
+	/** The release has ended and is about to say how. */
+	static final int ENDING = 10;
+
 	/** Not a resource but a scope inside this one, {@link #value}. */
 	static final int CHILD = 9;
 
@@ -111,6 +114,17 @@ abstract class Entry extends Waiter {
 	final boolean holds(Object identity) {
 		int now = this.state;
 		return (now == ARRIVED || now == JOINED) && resource().identity() == identity;
+	}
+
+	/**
+	 * What is held, null if it no longer is. The state is looked at last: a release may
+	 * begin at any moment, and then puts its result where the value was.
+	 */
+	final @Nullable Object held() {
+		Object value = this.value;
+		VarHandle.acquireFence();
+		int now = this.state;
+		return (now == ARRIVED || now == JOINED) ? value : null;
 	}
 
 	/** Whether there is something to see: being acquired, held or being released. */
@@ -176,7 +190,11 @@ abstract class Entry extends Waiter {
 					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
 							+ "' around this one: asking again would wait for itself. Ask for it once.");
 		}
-		this.value = holder.value();
+		Object held = holder.held();
+		if (held == null) {
+			return false;
+		}
+		this.value = held;
 		set(JOINED);
 		return true;
 	}
@@ -299,8 +317,14 @@ abstract class Entry extends Waiter {
 	 */
 	final boolean abort() {
 		this.aborted = true;
+		Object acquired = this.value;
+		VarHandle.acquireFence();
+		if (acquired == null || this.state != RELEASING) {
+			// It ends at this very moment, and its result may stand there already.
+			return true;
+		}
 		try {
-			Mono<Exit> abort = Resources.unchanged(RawResource.abort(resource(), value()));
+			Mono<Exit> abort = Resources.unchanged(RawResource.abort(resource(), acquired));
 			if (abort instanceof Fuseable.ScalarCallable<?> ready) {
 				ready.call();
 				return false;

@@ -43,7 +43,7 @@ abstract class NestedScope extends ScopeMachine {
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
-			scopes.open.add(this);
+			becomeKnown();
 		}
 		if (parent != null) {
 			this.depth = (short) Math.min(parent.depth + 1, Short.MAX_VALUE - 1);

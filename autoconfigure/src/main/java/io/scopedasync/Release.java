@@ -53,12 +53,12 @@ final class Release implements CoreSubscriber<Exit> {
 	@Override
 	public void onComplete() {
 		Entry entry = this.entry;
-		if (entry != null && entry.state == Entry.RELEASING) {
+		if (entry != null && entry.move(Entry.RELEASING, Entry.ENDING)) {
+			// Claimed before it is written: a close by force may end at the same moment.
 			entry.value = this.result;
-			if (entry.move(Entry.RELEASING, Entry.RELEASED)) {
-				entry.released();
-				return;
-			}
+			entry.set(Entry.RELEASED);
+			entry.released();
+			return;
 		}
 		if (this.result instanceof Throwable error) {
 			this.scope.undelivered(error);

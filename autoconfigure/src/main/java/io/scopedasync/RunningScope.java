@@ -90,7 +90,8 @@ abstract class RunningScope extends NestedScope implements Scope {
 	@SuppressWarnings("unchecked")
 	public final <T> @Nullable T find(AsyncResource<T> resource) {
 		Entry holder = holder(resource.identity());
-		return (holder != null) ? (T) RawResource.view(resource, holder.value()) : null;
+		Object held = (holder != null) ? holder.held() : null;
+		return (held != null) ? (T) RawResource.view(resource, held) : null;
 	}
 
 	@Override
@@ -137,11 +138,12 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	/** Moves what an entry of another scope holds onto the stack of this one. */
 	final void takeOver(Entry from) {
-		Object value = from.value;
 		if (from.move(ARRIVED, GONE)) {
 			StackedEntry entry = new StackedEntry(this, from.resource);
-			entry.value = value;
-			entry.recorded = from.recorded;
+			// Not read before: it may have arrived just now.
+			entry.value = from.value;
+			from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+			entry.recorded = true;
 			entry.set(ARRIVED);
 			if (!pushUnlessEnding(entry)) {
 				releaseLate(entry, entry.value());

@@ -29,13 +29,10 @@ final class ScopeExtras {
 	final EntryStack stack = new EntryStack();
 
 	/** Bounds the step of the unwinding under way. */
-	private @Nullable Disposable limitTimer;
+	private @Nullable Limit limit;
 
-	/** The entry that the timer is for. */
-	private @Nullable Entry limited;
-
-	/** The entry that was not done in time. */
-	private volatile @Nullable Entry overdue;
+	/** The limit that has passed; one may pass while its step ends and is disarmed. */
+	private volatile @Nullable Limit overdue;
 
 	/** The resource being entered, from the second on. */
 	@Nullable StackedEntry entering;
@@ -53,28 +50,37 @@ final class ScopeExtras {
 
 	/** For the driver. */
 	boolean isOverdue(Entry entry, ScopeState scope) {
-		if (this.overdue == entry) {
-			return true;
+		Limit limit = this.limit;
+		if (limit != null && limit.entry == entry) {
+			return this.overdue == limit;
 		}
-		if (this.limited != entry) {
-			// An entry may be done without the driver: its time is not the next one's.
-			disarm();
-			this.limited = entry;
-			this.limitTimer = scope.scopes.clock.schedule(() -> {
-				this.overdue = entry;
+		// An entry may be done without the driver: its time is not the next one's.
+		disarm();
+		Limit begun = new Limit(entry);
+		this.limit = begun;
+		try {
+			begun.timer = scope.scopes.clock.schedule(() -> {
+				this.overdue = begun;
 				scope.drive();
 			}, scope.scopes.releaseTimeout);
+		}
+		catch (RuntimeException ex) {
+			// A clock that was shut down: without a bound, but what is below is still
+			// released.
+			scope.scope().undelivered(ex);
 		}
 		return false;
 	}
 
 	/** For the driver: the step is done. */
 	void disarm() {
-		if (this.limitTimer != null) {
-			this.limitTimer.dispose();
-			this.limitTimer = null;
-			this.limited = null;
+		Limit limit = this.limit;
+		if (limit != null) {
+			this.limit = null;
 			this.overdue = null;
+			if (limit.timer != null) {
+				limit.timer.dispose();
+			}
 		}
 	}
 
@@ -86,7 +92,7 @@ final class ScopeExtras {
 		return entering;
 	}
 
-	void settle(ScopeState scope) {
+	void settle(RunningScope scope) {
 		if (this.deadlineTimer != null) {
 			this.deadlineTimer.dispose();
 		}
@@ -96,7 +102,13 @@ final class ScopeExtras {
 			settled = this.settled;
 		}
 		if (settled != null) {
-			settled.tryEmitEmpty();
+			try {
+				settled.tryEmitEmpty();
+			}
+			catch (Throwable ex) {
+				// Thrown by one who waits beside the caller: the caller is still to hear.
+				scope.undelivered(ex);
+			}
 		}
 	}
 
@@ -125,6 +137,19 @@ final class ScopeExtras {
 			return Outcome.REJECTED;
 		}
 		return (error instanceof AcquireTimeoutException) ? Outcome.TIMEOUT : Outcome.ERROR;
+	}
+
+	/** The time of one step. */
+	private static final class Limit {
+
+		final Entry entry;
+
+		@Nullable Disposable timer;
+
+		Limit(Entry entry) {
+			this.entry = entry;
+		}
+
 	}
 
 }

@@ -114,9 +114,13 @@ final class ScopeFlux<R> extends Flux<R> {
 				Operators.onDiscard(value, this.actual.currentContext());
 				return;
 			}
-			this.actual.onNext(value);
-			if (EMITTING.decrementAndGet(this) == ENDED) {
-				finish();
+			try {
+				this.actual.onNext(value);
+			}
+			finally {
+				if (EMITTING.decrementAndGet(this) == ENDED) {
+					finish();
+				}
 			}
 		}
 
@@ -191,6 +195,9 @@ final class ScopeFlux<R> extends Flux<R> {
 		}
 
 		private void finish() {
+			if (this.cancelled) {
+				return;
+			}
 			if (this.last instanceof Exit.Failed failed) {
 				this.actual.onError(failed.error());
 			}

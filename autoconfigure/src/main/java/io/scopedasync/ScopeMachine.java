@@ -92,11 +92,22 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			beforeWaiting();
 			if (this.stripe < 0) {
 				this.shared = true;
-				this.scopes.open.add(this);
+				becomeKnown();
 			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
 		while (missed != 0);
+	}
+
+	/**
+	 * To be called by the driver only, once. A shutdown that found it out of sight has
+	 * given up waiting for more, so it must end by itself.
+	 */
+	final void becomeKnown() {
+		this.scopes.open.add(this);
+		if (this.scopes.graceIsOver()) {
+			interrupt(Exit.failed(this.scopes.refusal(this.spec.name)));
+		}
 	}
 
 	/** Takes every step for which there is nothing to wait. */
@@ -189,10 +200,10 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
-		if (extras != null) {
-			extras.settle(this);
-		}
 		try {
+			if (extras != null) {
+				extras.settle(scope());
+			}
 			if (!deliver(end) && end instanceof Exit.Failed failed) {
 				scope().undelivered(failed.error());
 			}

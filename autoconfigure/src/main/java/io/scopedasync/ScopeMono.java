@@ -126,7 +126,10 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || this.result != null) {
+			if (this.end != null) {
+				Operators.onDiscard(value, this.actual.currentContext());
+			}
+			else if (this.result != null) {
 				Operators.onNextDropped(value, currentContext());
 			}
 			else {
@@ -191,8 +194,15 @@ final class ScopeMono<R> extends Mono<R> {
 				this.demand = OVER;
 				this.actual.onComplete();
 			}
-			else if (this.demand == REQUESTED || !DEMAND.compareAndSet(this, NO_DEMAND, VALUE_READY)) {
+			else if (this.demand != REQUESTED && DEMAND.compareAndSet(this, NO_DEMAND, VALUE_READY)) {
+				return true;
+			}
+			else if (this.demand == REQUESTED) {
 				emit();
+			}
+			else {
+				// Cancelled at this very moment.
+				discard();
 			}
 			return true;
 		}

@@ -158,7 +158,14 @@ abstract class ScopeState extends Entry {
 		if (over) {
 			this.bodyOver = true;
 		}
-		drive();
+		try {
+			drive();
+		}
+		catch (Throwable ex) {
+			// Thrown by the caller when it was told. Whoever interrupts is a stranger to
+			// it: the scope around, or a shutdown with more scopes to end.
+			scope().undelivered(ex);
+		}
 		return true;
 	}
 

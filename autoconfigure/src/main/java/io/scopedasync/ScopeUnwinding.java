@@ -29,6 +29,9 @@ abstract class ScopeUnwinding extends ScopeState {
 			case PENDING -> {
 				return takeBack(entry);
 			}
+			case ENDING -> {
+				return false;
+			}
 			case FAILED -> {
 				if (entry.move(FAILED, GONE)) {
 					scope().undelivered((Throwable) entry.value());

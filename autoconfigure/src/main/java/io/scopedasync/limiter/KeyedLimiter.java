@@ -90,7 +90,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 					"Limiter '" + name() + "' can't have " + total + " permits: give zero or more.");
 		}
 		this.permits = total;
-		this.slots.values().forEach((slot) -> slot.limiter.resize(total));
+		this.slots.values().forEach((slot) -> follow(slot.limiter));
 	}
 
 	/**
@@ -126,13 +126,16 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 			used.users++;
 			return used;
 		});
-		Limiter limiter = slot.limiter;
-		// It may have been made while the total was being changed, and that may change
-		// again.
+		// It may have been made while the total was being changed.
+		follow(slot.limiter);
+		return slot.limiter;
+	}
+
+	/** The total may change again meanwhile: the last one holds. */
+	private void follow(Limiter limiter) {
 		for (int total = this.permits; limiter.total() != total; total = this.permits) {
 			limiter.resize(total);
 		}
-		return limiter;
 	}
 
 	private Limiter newLimiter(Object key) {

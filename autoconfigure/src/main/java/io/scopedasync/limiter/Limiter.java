@@ -224,7 +224,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			Duration timeout = this.acquireTimeout;
 			this.queue.add(waiter, permits, (timeout != null) ? this.clock.nanos() : 0);
 			if (timeout != null && this.timer == null) {
-				this.timer = this.clock.schedule(this::expire, timeout);
+				armFor(waiter, timeout);
 			}
 			servable = free >= Objects.requireNonNull(this.queue.peek()).units();
 		}
@@ -234,6 +234,18 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 			handOver();
 		}
 		return true;
+	}
+
+	/** A clock that was shut down refuses: then the caller must not wait on unseen. */
+	private void armFor(Waiter waiter, Duration timeout) {
+		try {
+			this.timer = this.clock.schedule(this::expire, timeout);
+		}
+		catch (RuntimeException ex) {
+			this.queue.remove(waiter);
+			this.state.addAndGet(-ONE_WAITER);
+			throw ex;
+		}
 	}
 
 	/** Zero permits is a pause; more than there are can never be had. */

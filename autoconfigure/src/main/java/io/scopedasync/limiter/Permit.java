@@ -25,10 +25,10 @@ public final class Permit implements AutoCloseable {
 	}
 
 	/**
-	 * The limiter that granted it.
-	 * @return the limiter
+	 * Not for users: of a keyed limiter it lives as long as somebody uses its key, and
+	 * whoever went past the key would not be counted.
 	 */
-	public Limiter limiter() {
+	Limiter limiter() {
 		return this.limiter;
 	}
 
