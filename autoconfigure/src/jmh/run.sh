@@ -2,13 +2,17 @@
 # Runs the benchmarks beside their peers on every JDK found and prints the table of docs/performance.md.
 #   autoconfigure/src/jmh/run.sh          everything, about 20 minutes for two JDKs
 #   autoconfigure/src/jmh/run.sh quick    fewer forks and iterations, about 5 minutes: to see that nothing broke
-#   autoconfigure/src/jmh/run.sh report   no run: the table of the results that are there
-# JDKS=home1:home2 names the JDKs, ONLY=regex the groups of benchmarks (see below). Results: target/jmh of this module.
+#   autoconfigure/src/jmh/run.sh report   no run: the table of the results that are there, put into the document
+# JDKS=home1:home2 names the JDKs, ONLY=regex the groups of benchmarks (see below). Results: target/jmh of this module, or
+# target/jmh-quick.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mode=${1:-full}
 only=${ONLY:-.}
 out=target/jmh
+if [[ $mode == quick ]]; then
+	out=target/jmh-quick
+fi
 classpath='target/classes:target/test-classes:target/jmh-lib/*'
 
 mvn -q -B -ntp -f ../pom.xml -Pjmh -pl autoconfigure -am package -DskipTests
@@ -32,9 +36,9 @@ case $mode in
 		http='-f 1 -wi 25 -i 30'
 		;;
 	quick)
-		calls='-f 1 -wi 3 -w 500ms -i 12 -r 50ms'
-		contended='-f 1 -wi 3 -w 500ms -i 10 -r 100ms'
-		queues='-f 1 -wi 2 -w 500ms -i 10 -r 100ms'
+		calls='-f 1 -wi 2 -w 500ms -i 10 -r 50ms'
+		contended='-f 1 -wi 2 -w 500ms -i 10 -r 50ms'
+		queues='-f 1 -wi 1 -w 500ms -i 10 -r 50ms'
 		http='-f 1 -wi 10 -i 10'
 		;;
 	report) ;;
@@ -82,4 +86,8 @@ if [[ $mode != report ]]; then
 	done
 fi
 
-java -cp "$classpath" io.scopedasync.benchmark.PerformanceReport "$out" | tee "$out/report.md"
+if [[ $mode == quick ]]; then
+	java -cp "$classpath" io.scopedasync.benchmark.PerformanceReport "$out"
+else
+	java -cp "$classpath" io.scopedasync.benchmark.PerformanceReport "$out" ../docs/performance.md
+fi

@@ -1,8 +1,8 @@
 package io.scopedasync.benchmark;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
@@ -13,6 +13,10 @@ import java.util.function.Function;
  * target, and what was measured on each JDK. Ratios are of medians within one run.
  */
 public final class PerformanceReport {
+
+	private static final String BEGIN = "<!-- results -->";
+
+	private static final String END = "<!-- end of results -->";
 
 	private static final String RATIO = "%.2fx";
 
@@ -69,20 +73,41 @@ public final class PerformanceReport {
 	private PerformanceReport() {
 	}
 
+	/**
+	 * Prints the table.
+	 * @param args the folder of the results, and, if the table is to be put into it, a
+	 * document that has the two marks
+	 * @throws IOException if one of them can't be read or written
+	 */
 	public static void main(String[] args) throws IOException {
-		Path folder = Path.of(args[0]);
+		String table = table(Path.of(args[0]));
+		System.out.print(table);
+		if (args.length > 1) {
+			Path document = Path.of(args[1]);
+			String text = Files.readString(document);
+			int begin = text.indexOf(BEGIN);
+			int end = text.indexOf(END);
+			if (begin < 0 || end < begin) {
+				throw new IllegalArgumentException(document + " has no place for the table: write " + BEGIN + " and "
+						+ END + ", each on a line of its own");
+			}
+			Files.writeString(document, text.substring(0, begin) + BEGIN + "\n" + table + text.substring(end));
+		}
+	}
+
+	private static String table(Path folder) throws IOException {
 		List<String> jdks = Results.jdks(folder);
 		StringBuilder text = new StringBuilder("| | target |");
 		jdks.forEach((jdk) -> text.append(" JDK ").append(jdk).append(" |"));
 		text.append("\n|---|---:|").append("---:|".repeat(jdks.size())).append('\n');
 		for (Row row : ROWS) {
-			List<String> cells = new ArrayList<>();
-			jdks.forEach((jdk) -> cells.add(row.cell(new Results(folder, jdk))));
 			text.append("| ").append(row.what).append(" | ").append(row.limit()).append(" |");
-			cells.forEach((cell) -> text.append(' ').append(cell).append(" |"));
+			for (String jdk : jdks) {
+				text.append(' ').append(row.cell(new Results(folder, jdk))).append(" |");
+			}
 			text.append('\n');
 		}
-		System.out.print(text);
+		return text.toString();
 	}
 
 	private static Row row(String what, double target, String format, Function<Results, OptionalDouble> value) {
