@@ -58,7 +58,9 @@ final class BlockingScope<R> extends RunningScope {
 			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
 					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
 			boolean endedByItself = ended(exit);
-			drive();
+			if (!endedByItself) {
+				drive();
+			}
 			interrupted |= await(true);
 			if (!endedByItself && thrown != null && end() instanceof Exit.Failed failed) {
 				ScopeExtras.suppress(failed.error(), thrown);

@@ -10,7 +10,7 @@ import reactor.core.publisher.Mono;
  * Acquired under the mask of the scope, so plain operators are safe here: no cancel
  * reaches them.
  */
-final class ComposedResource<T, R> implements RawResource<R> {
+final class ComposedResource<T, R> extends RawResource<R> {
 
 	private final AsyncResource<T> resource;
 

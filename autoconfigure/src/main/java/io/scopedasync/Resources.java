@@ -55,7 +55,7 @@ final class Resources {
 	}
 
 	/** Passes everything on to the resource it wraps. */
-	private abstract static class Wrapper<T> implements RawResource<T> {
+	private abstract static class Wrapper<T> extends RawResource<T> {
 
 		final AsyncResource<T> resource;
 

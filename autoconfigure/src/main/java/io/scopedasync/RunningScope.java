@@ -56,10 +56,16 @@ abstract class RunningScope extends ScopeMachine implements Scope {
 			scopes.open.add(this);
 		}
 		if (parent != null) {
+			this.depth = (short) Math.min(parent.depth + 1, Short.MAX_VALUE - 1);
 			parent.adopt(this);
 		}
 		if (this.spec.timeout != null || parent != null) {
 			startLimit(this.spec.timeout);
+		}
+		if (FlatStep.isDueAt(this.depth) && !isByHand()) {
+			yieldBeforeRun();
+			FlatStep.take(this);
+			return;
 		}
 		run();
 	}

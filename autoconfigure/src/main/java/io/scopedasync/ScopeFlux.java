@@ -134,19 +134,14 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (ended(Exit.failed(error))) {
-				drive();
-			}
-			else {
+			if (!ended(Exit.failed(error))) {
 				Operators.onErrorDropped(error, this.actual.currentContext());
 			}
 		}
 
 		@Override
 		public void onComplete() {
-			if (ended(Exit.completed())) {
-				drive();
-			}
+			ended(Exit.completed());
 		}
 
 		@Override

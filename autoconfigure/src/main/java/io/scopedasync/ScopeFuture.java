@@ -31,7 +31,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		Running<R> running = new Running<>(scopes, spec,
 				(Function<Object, ? extends CompletionStage<? extends R>>) body);
 		running.start(CurrentScope.ofThread());
-		return running.future;
+		ScopeFuture<R> pending = running.pending;
+		return (pending != null) ? pending : running.settledAtOnce();
 	}
 
 	private boolean byOthers(boolean completed) {
@@ -99,7 +100,8 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 
 		private final Function<Object, ? extends CompletionStage<? extends R>> body;
 
-		final ScopeFuture<R> future = new ScopeFuture<>(this);
+		/** Null until there is something to wait for. */
+		private @Nullable ScopeFuture<R> pending;
 
 		private volatile @Nullable CompletionStage<? extends R> stage;
 
@@ -157,9 +159,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			if (ended(exit)) {
-				drive();
-			}
+			ended(exit);
 		}
 
 		/** A stage after the one that failed gives its error wrapped. */
@@ -190,14 +190,39 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		}
 
 		@Override
+		void beforeWaiting() {
+			if (this.pending == null) {
+				this.pending = new ScopeFuture<>(this);
+			}
+		}
+
+		@Override
 		boolean deliver(Exit end) {
+			ScopeFuture<R> pending = this.pending;
+			if (pending == null) {
+				// The caller is about to get a future that is done already.
+				return true;
+			}
+			Throwable error = errorOf(end);
+			return (error != null) ? pending.settleExceptionally(error) : pending.settle(valueOrNull());
+		}
+
+		CompletableFuture<R> settledAtOnce() {
+			Throwable error = errorOf(end());
+			return (error != null) ? CompletableFuture.failedFuture(error)
+					: CompletableFuture.completedFuture(valueOrNull());
+		}
+
+		@SuppressWarnings("NullAway") // null is what the body's future brought
+		private R valueOrNull() {
+			return this.forgotten ? null : this.result;
+		}
+
+		private @Nullable Throwable errorOf(Exit end) {
 			if (end instanceof Exit.Failed failed) {
-				return this.future.settleExceptionally(failed.error());
+				return failed.error();
 			}
-			if (end instanceof Exit.Cancelled cancelled) {
-				return this.future.settleExceptionally(cancelled(cancelled));
-			}
-			return this.future.settle(this.forgotten ? null : this.result);
+			return (end instanceof Exit.Cancelled cancelled) ? cancelled(cancelled) : null;
 		}
 
 	}

@@ -89,6 +89,9 @@ abstract class ScopeMachine extends Entry {
 	/** How many of the spec's resources were begun. */
 	private short entered;
 
+	/** How many scopes are around this one. */
+	short depth;
+
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
 
@@ -119,6 +122,10 @@ abstract class ScopeMachine extends Entry {
 	 */
 	abstract boolean cancelBody();
 
+	/** The driver is about to leave a scope that has not settled. */
+	void beforeWaiting() {
+	}
+
 	/** An exit was replaced: the caller sees a normal end without the body's value. */
 	abstract void forgetResult();
 
@@ -135,7 +142,16 @@ abstract class ScopeMachine extends Entry {
 	/** The body ended by itself; false if it had to end anyway. */
 	final boolean ended(Exit exit) {
 		this.bodyOver = true;
-		return decide(exit);
+		if (!decide(exit)) {
+			return false;
+		}
+		if (FlatStep.isDueAt(this.depth)) {
+			FlatStep.take((RunningScope) this);
+		}
+		else {
+			drive();
+		}
+		return true;
 	}
 
 	/**
@@ -185,6 +201,12 @@ abstract class ScopeMachine extends Entry {
 		}
 	}
 
+	/** Hands the scope back to whoever drives it next. */
+	final void yieldBeforeRun() {
+		this.shared = true;
+		WIP.setRelease(this, 0);
+	}
+
 	/** To be called by the driver only. */
 	final void run() {
 		int missed = 1;
@@ -194,6 +216,7 @@ abstract class ScopeMachine extends Entry {
 				// Never handed back: later events find a driver and do nothing.
 				return;
 			}
+			beforeWaiting();
 			if (this.stripe < 0) {
 				this.shared = true;
 				this.scopes.open.add(this);

@@ -136,19 +136,14 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (ended(Exit.failed(error))) {
-				drive();
-			}
-			else {
+			if (!ended(Exit.failed(error))) {
 				Operators.onErrorDropped(error, currentContext());
 			}
 		}
 
 		@Override
 		public void onComplete() {
-			if (ended(Exit.completed())) {
-				drive();
-			}
+			ended(Exit.completed());
 		}
 
 		@Override

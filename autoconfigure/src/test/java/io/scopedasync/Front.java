@@ -2,6 +2,7 @@ package io.scopedasync;
 
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
@@ -67,12 +68,11 @@ enum Front {
 						if (mono == null) {
 							throw new NullPointerException("no body");
 						}
-						return mono.toFuture().get();
+						return blockOn(mono.toFuture());
 					}));
 				}
 				catch (Throwable ex) {
-					call.heard.completeExceptionally(
-							(ex instanceof java.util.concurrent.ExecutionException) ? ex.getCause() : ex);
+					call.heard.completeExceptionally(ex);
 				}
 				call.interruptedAtEnd = Thread.interrupted();
 			}, "blocking-caller");
@@ -84,6 +84,22 @@ enum Front {
 	};
 
 	abstract Call start(AsyncScopes scopes, ScopeSpec spec, Function<Scope, Mono<String>> body);
+
+	private static String blockOn(CompletableFuture<String> body) throws Exception {
+		try {
+			return body.get();
+		}
+		catch (ExecutionException ex) {
+			if (ex.getCause() instanceof Error error) {
+				throw error;
+			}
+			throw (Exception) ex.getCause();
+		}
+		catch (InterruptedException ex) {
+			body.cancel(true);
+			throw ex;
+		}
+	}
 
 	/** Waits for something that must happen. */
 	static void await(CountDownLatch latch) {
@@ -120,7 +136,7 @@ enum Front {
 			try {
 				throw new AssertionError("ended with " + this.heard.get(20, TimeUnit.SECONDS) + ", no error");
 			}
-			catch (java.util.concurrent.ExecutionException ex) {
+			catch (ExecutionException ex) {
 				return ex.getCause();
 			}
 			catch (java.util.concurrent.CancellationException ex) {

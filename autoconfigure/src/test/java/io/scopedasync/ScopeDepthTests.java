@@ -1,0 +1,92 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Scopes in scopes, and long exit stacks: on the stack of an ordinary thread.
+ */
+class ScopeDepthTests {
+
+	private static final Duration LIMIT = Duration.ofSeconds(20);
+
+	private final AsyncScopes scopes = AsyncScopes.create();
+
+	private final AtomicInteger acquired = new AtomicInteger();
+
+	private final AtomicInteger released = new AtomicInteger();
+
+	private final AsyncResource<String> counted = AsyncResource.closing(() -> Mono.fromCallable(() -> {
+		this.acquired.incrementAndGet();
+		return "r";
+	}), (value) -> Mono.fromRunnable(this.released::incrementAndGet));
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	@Case(29)
+	void aThousandScopesInsideEachOther(boolean hop) throws Exception {
+		CompletableFuture<Integer> depth = new CompletableFuture<>();
+		Thread thread = new Thread(() -> nested(1_000, hop).subscribe(depth::complete, depth::completeExceptionally));
+		thread.start();
+		assertThat(depth.get(20, TimeUnit.SECONDS)).isEqualTo(1_000);
+		assertThat(this.acquired).hasValue(1_000);
+		assertThat(this.released).hasValue(1_000);
+	}
+
+	private Mono<Integer> nested(int depth, boolean hop) {
+		return this.scopes.use(this.counted, (value) -> {
+			if (depth > 1) {
+				return nested(depth - 1, hop).map((below) -> below + 1);
+			}
+			return hop ? Mono.just(1).publishOn(Schedulers.parallel()) : Mono.just(1);
+		});
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	@Case(29)
+	void tenThousandEntriesUnwindWithoutRecursion(boolean cancelled) throws Exception {
+		CompletableFuture<Object> end = new CompletableFuture<>();
+		Thread thread = new Thread(null,
+				() -> this.scopes.with((scope) -> Flux.range(0, 10_000)
+					.concatMap((i) -> scope.enter(this.counted))
+					.then(Mono.fromRunnable(() -> {
+						if (cancelled) {
+							scope.cancel("enough");
+						}
+					}))).subscribe((value) -> {
+					}, end::complete, () -> end.complete("done")),
+				"small stack", 256 * 1024);
+		thread.start();
+		end.get(20, TimeUnit.SECONDS);
+		assertThat(this.released).hasValue(10_000);
+	}
+
+	@Test
+	@Case({ 23, 29 })
+	void thousandsOfReleasesThatFailOrTakeTimeAllRun() {
+		AsyncResource<Integer> slow = AsyncResource.closing(() -> Mono.fromCallable(this.acquired::incrementAndGet),
+				(number) -> Mono.<Void>fromRunnable(this.released::incrementAndGet)
+					.then((number % 3 == 0) ? Mono.error(new IllegalStateException("expected " + number))
+							: Mono.<Void>empty().publishOn(Schedulers.parallel())));
+		Throwable error = this.scopes.with((scope) -> Flux.range(0, 2_000).concatMap((i) -> scope.enter(slow)).then())
+			.materialize()
+			.block(LIMIT)
+			.getThrowable();
+		assertThat(error).hasMessage("expected 1998");
+		assertThat(error.getSuppressed()).hasSize(665);
+		assertThat(this.released).hasValue(2_000);
+	}
+
+}
