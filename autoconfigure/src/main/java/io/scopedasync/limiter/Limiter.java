@@ -81,7 +81,8 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	}
 
 	/**
-	 * Takes a permit if one is free and nobody waits; never waits and never overtakes.
+	 * Takes a permit if one is free and nobody waits; never waits and never overtakes. No
+	 * scope knows of it: prefer {@code AsyncScopes.use}, which can't forget to close it.
 	 * @return the permit, to be closed, or null
 	 */
 	public @Nullable Permit tryAcquire() {
@@ -104,6 +105,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	 * as places were added. Down: holders keep theirs, nobody enters until usage is below
 	 * the new total; zero closes the limiter for the time being.
 	 * @param total the new total
+	 * @throws IllegalArgumentException if it is negative
 	 */
 	public void resize(int total) {
 		if (total < 0) {
