@@ -84,7 +84,8 @@ public interface AsyncScopes {
 
 	/**
 	 * The same for a body that blocks; waits and runs on the calling thread. An interrupt
-	 * while waiting ends the scope as cancelled. A limit that passes interrupts the body.
+	 * while waiting ends the scope as cancelled. A limit that passes interrupts the body;
+	 * nothing is released before the body has returned.
 	 * @param <T> what is acquired
 	 * @param <R> what the body returns
 	 * @param resource the resource

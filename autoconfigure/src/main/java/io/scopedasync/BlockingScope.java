@@ -59,7 +59,7 @@ final class BlockingScope<R> extends RunningScope {
 					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
 			boolean endedByItself = ended(exit);
 			if (!endedByItself) {
-				drive();
+				bodyReturned();
 			}
 			interrupted |= await(true);
 			if (!endedByItself && thrown != null && end() instanceof Exit.Failed failed) {

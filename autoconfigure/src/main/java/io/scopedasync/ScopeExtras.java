@@ -52,7 +52,7 @@ final class ScopeExtras {
 	Sinks.@Nullable Empty<Void> settled;
 
 	/** For the driver. */
-	boolean isOverdue(Entry entry, ScopeMachine scope) {
+	boolean isOverdue(Entry entry, ScopeState scope) {
 		if (this.overdue == entry) {
 			return true;
 		}
@@ -86,7 +86,7 @@ final class ScopeExtras {
 		return entering;
 	}
 
-	void settle(ScopeMachine scope) {
+	void settle(ScopeState scope) {
 		if (this.deadlineTimer != null) {
 			this.deadlineTimer.dispose();
 		}

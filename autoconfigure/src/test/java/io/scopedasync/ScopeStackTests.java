@@ -4,10 +4,15 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.scopedasync.limiter.Limiter;
 import org.junit.jupiter.api.Test;
+import org.reactivestreams.Publisher;
+import org.reactivestreams.Subscriber;
+import org.reactivestreams.Subscription;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -281,6 +286,48 @@ class ScopeStackTests {
 		second.dispose();
 		first.dispose();
 		assertThat(this.scopes.holders(limiter)).isEmpty();
+	}
+
+	@Test
+	@Case({ 55, 64 })
+	void nothingIsReleasedWhileTheBodysCancelIsStillRunning() throws Exception {
+		CountDownLatch cancelling = new CountDownLatch(1);
+		CountDownLatch cancelled = new CountDownLatch(1);
+		AtomicReference<Subscriber<? super String>> body = new AtomicReference<>();
+		Publisher<String> publisher = (subscriber) -> {
+			body.set(subscriber);
+			subscriber.onSubscribe(new Subscription() {
+
+				@Override
+				public void request(long n) {
+				}
+
+				@Override
+				public void cancel() {
+					cancelling.countDown();
+					await(cancelled);
+				}
+
+			});
+		};
+		Disposable running = this.scopes.use(this.a, (value) -> Mono.fromDirect(publisher)).subscribe();
+		Thread canceller = new Thread(running::dispose);
+		canceller.start();
+		await(cancelling);
+		body.get().onComplete();
+		assertThat(this.events).containsExactly("acquire a");
+		cancelled.countDown();
+		canceller.join(LIMIT.toMillis());
+		assertThat(this.events).containsExactly("acquire a", "release a cancelled: by its subscriber");
+	}
+
+	private static void await(CountDownLatch latch) {
+		try {
+			assertThat(latch.await(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+		}
+		catch (InterruptedException ex) {
+			throw new IllegalStateException(ex);
+		}
 	}
 
 }

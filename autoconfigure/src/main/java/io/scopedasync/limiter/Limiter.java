@@ -103,7 +103,8 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	/**
 	 * Changes the total, up or down, without blocking anyone. Up: as many waiters go on
 	 * as places were added. Down: holders keep theirs, nobody enters until usage is below
-	 * the new total; zero closes the limiter for the time being.
+	 * the new total; zero closes the limiter for the time being. A waiting request for
+	 * more than a new total above zero is refused as soon as it is the next to be served.
 	 * @param total the new total
 	 * @throws IllegalArgumentException if it is negative
 	 */

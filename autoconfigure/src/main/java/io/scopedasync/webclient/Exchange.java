@@ -2,13 +2,12 @@ package io.scopedasync.webclient;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -17,7 +16,6 @@ import reactor.netty.Connection;
 import reactor.netty.http.client.HttpClientInfos;
 
 import org.springframework.core.io.buffer.DataBuffer;
-import org.springframework.core.io.buffer.DataBufferUtils;
 import org.springframework.http.HttpCookie;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.client.reactive.ClientHttpConnector;
@@ -31,9 +29,6 @@ import org.springframework.http.client.reactive.ClientHttpResponse;
  * the connection is then either clean and back with its session or closed.
  */
 final class Exchange {
-
-	/** More than this of an answer that nobody wants is not worth a connection. */
-	private static final int DRAIN_BYTES = 128 * 1024;
 
 	private final Session session;
 
@@ -52,7 +47,7 @@ final class Exchange {
 
 	private final Sinks.Empty<Void> done = Sinks.empty();
 
-	private final Wires wires = new Wires(this::finishIfDone);
+	private final Wires wires = new Wires(this::left);
 
 	private Phase phase = Phase.CONNECTING;
 
@@ -60,12 +55,22 @@ final class Exchange {
 
 	private volatile URI at;
 
-	private volatile @Nullable Throwable reason;
+	private volatile @Nullable Connection last;
 
-	private volatile @Nullable Disposable timer;
+	/** Why it was ended by others than its caller, null while it was not. */
+	private volatile @Nullable Supplier<? extends Throwable> reason;
 
-	Exchange(Session session, HttpMethod method, URI uri) {
+	private final RequestLimit limit;
+
+	private volatile long deadline;
+
+	private boolean closing;
+
+	private volatile boolean finished;
+
+	Exchange(Session session, HttpMethod method, URI uri, RequestLimit limit) {
 		this.session = session;
+		this.limit = limit;
 		this.method = method;
 		this.uri = uri;
 		this.at = uri;
@@ -84,15 +89,12 @@ final class Exchange {
 	/**
 	 * Sends the request.
 	 * @param connector where to
-	 * @param limit how long it may take
-	 * @param words the limit in an error
-	 * @param end when to end it
 	 * @param callback writes it
 	 * @return the answer
 	 */
-	Mono<ClientHttpResponse> run(ClientHttpConnector connector, Duration limit, String words, Duration end,
+	Mono<ClientHttpResponse> run(ClientHttpConnector connector,
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		this.timer = this.session.clock().schedule(() -> stop(tookTooLong(limit, words), false), end);
+		setDeadline(this.limit.end());
 		return Mono.defer(() -> connector.connect(this.method, this.uri, (request) -> send(request, callback)))
 			.doOnCancel(this::unanswered)
 			.doOnError((error) -> unanswered())
@@ -107,18 +109,21 @@ final class Exchange {
 	/** Called for each hop of a redirect, with what is asked in that hop. */
 	private Mono<Void> send(ClientHttpRequest request, Function<? super ClientHttpRequest, Mono<Void>> callback) {
 		Object hop = request.getNativeRequest();
-		if (hop instanceof HttpClientInfos infos && infos.resourceUrl() != null) {
+		if (this.last != null && hop instanceof HttpClientInfos infos && infos.resourceUrl() != null) {
 			this.at = URI.create(infos.resourceUrl());
 		}
 		if (hop instanceof Connection wire) {
 			attach(wire);
 		}
-		request.beforeCommit(() -> Mono.fromRunnable(() -> addCookies(request)));
+		List<CookieJar.Entry> cookies = this.session.cookies(this.at);
+		if (!cookies.isEmpty()) {
+			request.beforeCommit(() -> Mono.fromRunnable(() -> addCookies(request, cookies)));
+		}
 		return callback.apply(request);
 	}
 
-	private void addCookies(ClientHttpRequest request) {
-		for (CookieJar.Entry cookie : this.session.cookies(this.at)) {
+	private static void addCookies(ClientHttpRequest request, List<CookieJar.Entry> cookies) {
+		for (CookieJar.Entry cookie : cookies) {
 			// What the caller says himself goes before what the session remembers.
 			if (!request.getCookies().containsKey(cookie.name())) {
 				request.getCookies().add(cookie.name(), new HttpCookie(cookie.name(), cookie.value()));
@@ -127,6 +132,7 @@ final class Exchange {
 	}
 
 	private void attach(Connection wire) {
+		this.last = wire;
 		this.wires.add(wire);
 		boolean late;
 		synchronized (this) {
@@ -135,6 +141,17 @@ final class Exchange {
 		if (late) {
 			this.wires.close();
 		}
+	}
+
+	private void left() {
+		Connection wire = this.last;
+		if (this.reason == null || wire == null) {
+			finishIfDone();
+			return;
+		}
+		// Somebody waits for the end. One step later the connection is back in its pool,
+		// where the next request finds it.
+		Wires.onItsThread(wire, this::finishIfDone);
 	}
 
 	private void answered(ClientHttpResponse response, SynchronousSink<ClientHttpResponse> sink) {
@@ -165,9 +182,8 @@ final class Exchange {
 
 	private Flux<DataBuffer> read(ClientHttpResponse response) {
 		synchronized (this) {
-			Throwable stopReason = this.reason;
-			if (stopReason != null) {
-				return Flux.error(stopReason);
+			if (this.reason != null) {
+				return Flux.error(this::reason);
 			}
 			if (this.phase == Phase.UNREAD) {
 				this.phase = Phase.READING;
@@ -194,7 +210,7 @@ final class Exchange {
 	 * keep the connection
 	 * @return completes once the wire is free or closed
 	 */
-	Mono<Void> stop(Throwable reason, boolean drain) {
+	Mono<Void> stop(Supplier<? extends Throwable> reason, boolean drain) {
 		Phase before;
 		synchronized (this) {
 			if (this.reason != null) {
@@ -206,14 +222,16 @@ final class Exchange {
 				this.phase = Phase.DRAINING;
 			}
 		}
-		Disposable limit = this.session.clock().schedule(this.wires::close, this.session.drainTimeout());
-		this.done.asMono().subscribe(null, null, limit::dispose);
+		setDeadline(this.session.drainTimeout());
 		ClientHttpResponse unread = this.response;
 		switch (before) {
 			case CONNECTING -> this.unwanted.tryEmitEmpty();
 			case READING -> this.cut.tryEmitEmpty();
-			case UNREAD -> drain(Objects.requireNonNull(unread), drain ? DRAIN_BYTES : 0);
-			case DRAINING, OVER -> {
+			case UNREAD -> drain(Objects.requireNonNull(unread), drain ? Drain.ENOUGH : 0);
+			// Either its caller has read it, and then it has left the wire before the
+			// close comes; or its caller has gone, and then nothing is left to wait for.
+			case OVER -> this.wires.close();
+			case DRAINING -> {
 				// The wire is being freed already.
 			}
 		}
@@ -221,26 +239,50 @@ final class Exchange {
 	}
 
 	private void drain(ClientHttpResponse unread, int limit) {
-		AtomicLong bytes = new AtomicLong();
-		AtomicBoolean whole = new AtomicBoolean();
-		// Cancelling the rest of a body closes its connection.
-		unread.getBody().doOnNext((buffer) -> {
-			bytes.addAndGet(buffer.readableByteCount());
-			DataBufferUtils.release(buffer);
-		})
-			.doOnComplete(() -> whole.set(true))
-			.takeWhile((buffer) -> bytes.get() <= limit)
-			.takeUntilOther(this.session.after(this.session.drainTimeout()))
-			.doFinally((signal) -> {
-				if (bytes.get() > 0 || !whole.get()) {
-					this.session.unreadBody(describe());
-				}
-				over();
-			})
-			.subscribe(null, (error) -> {
-				// Given up by its caller, whose connector reads it, until the connection
-				// is closed.
-			});
+		Drain.run(unread, limit, this.cut.asMono(), (hadBody) -> {
+			if (hadBody) {
+				this.session.unreadBody(describe());
+			}
+			over();
+		});
+	}
+
+	/** What takes too long is ended, then closed, then given up. */
+	void overdue() {
+		boolean stopped;
+		boolean closed;
+		synchronized (this) {
+			stopped = this.reason != null;
+			closed = this.closing;
+			this.closing = stopped;
+		}
+		if (!stopped) {
+			stop(() -> this.limit.error(this.session.name(), describe()), false);
+		}
+		else if (!closed) {
+			setDeadline(this.session.drainTimeout());
+			this.cut.tryEmitEmpty();
+			this.wires.close();
+		}
+		else if (!this.finished) {
+			// Only a blocked event loop leads here.
+			this.session.invalidate();
+			finish();
+		}
+	}
+
+	long deadline() {
+		return this.deadline;
+	}
+
+	private void setDeadline(Duration delay) {
+		Deadlines deadlines = this.session.deadlines();
+		this.deadline = deadlines.in(delay);
+		deadlines.watch(this);
+		if (this.finished) {
+			// After being added, so that either this or the finish removes it.
+			deadlines.forget(this);
+		}
 	}
 
 	private void finishIfDone() {
@@ -249,27 +291,22 @@ final class Exchange {
 				return;
 			}
 		}
-		Disposable limit = this.timer;
-		if (limit != null) {
-			limit.dispose();
-		}
+		finish();
+	}
+
+	private void finish() {
+		this.finished = true;
 		this.session.finished(this);
 		this.done.tryEmitEmpty();
 	}
 
 	private Throwable reason() {
-		Throwable stopReason = this.reason;
-		return (stopReason != null) ? stopReason : new IllegalStateException(describe() + " ended without an answer");
+		Supplier<? extends Throwable> ended = this.reason;
+		return (ended != null) ? ended.get() : new IllegalStateException(describe() + " ended without an answer");
 	}
 
 	private Throwable translate(Throwable error) {
 		return this.session.translate(describe(), error);
-	}
-
-	private SessionTimeoutException tookTooLong(Duration limit, String words) {
-		return new SessionTimeoutException(this.session.name(), limit,
-				describe() + " on session '" + this.session.name() + "' took longer than " + words
-						+ ". Raise that limit, or find out why the server is slow.");
 	}
 
 	private enum Phase {

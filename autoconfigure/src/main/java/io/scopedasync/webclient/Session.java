@@ -10,7 +10,6 @@ import java.util.function.Function;
 
 import io.netty.handler.timeout.ReadTimeoutException;
 import io.scopedasync.AcquireRejectedException;
-import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeClosedException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -89,23 +88,24 @@ public final class Session {
 
 	Mono<ClientHttpResponse> exchange(HttpMethod method, URI uri, @Nullable Duration remaining,
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		Exchange exchange = new Exchange(this, method, uri);
+		Exchange exchange = new Exchange(this, method, uri, limit(remaining));
 		this.exchanges.add(exchange);
 		if (this.ended) {
 			// After adding, so that either this or the end of the session sees the other.
 			this.exchanges.remove(exchange);
 			return Mono.error(ended(exchange.describe()));
 		}
-		Duration total = this.resource.options().totalTimeout;
-		if (remaining == null || remaining.compareTo(total) >= 0) {
-			return exchange.run(this.pooled.connector(), total, "its total-timeout of " + total.toMillis() + " ms",
-					total, callback);
+		return exchange.run(this.pooled.connector(), callback);
+	}
+
+	private RequestLimit limit(@Nullable Duration remaining) {
+		RequestLimit total = this.resource.totalLimit();
+		if (remaining == null || remaining.compareTo(total.length()) >= 0) {
+			return total;
 		}
 		// The scope ends the request itself, and better: its caller then hears of the
-		// scope's limit. This is for those that the scope can't reach.
-		return exchange.run(this.pooled.connector(), remaining,
-				"the " + remaining.toMillis() + " ms that its scope had left", remaining.plus(drainTimeout()),
-				callback);
+		// scope's limit. This is for requests that the scope can't reach.
+		return new RequestLimit(remaining, "the rest that its scope had left", remaining.plus(drainTimeout()));
 	}
 
 	/**
@@ -119,12 +119,9 @@ public final class Session {
 			return Mono.empty();
 		}
 		List<Mono<Void>> ends = this.exchanges.stream()
-			.map((exchange) -> exchange.stop(ended(exchange.describe()), true))
+			.map((exchange) -> exchange.stop(() -> ended(exchange.describe()), true))
 			.toList();
-		// Each exchange closes its connection within the drain limit; only a blocked
-		// event loop makes this wait longer.
-		Mono<Void> late = after(drainTimeout().multipliedBy(2)).then(Mono.fromRunnable(this::invalidate));
-		return Mono.firstWithSignal(Mono.when(ends), late);
+		return (ends.size() == 1) ? ends.get(0) : Mono.when(ends);
 	}
 
 	/**
@@ -151,6 +148,7 @@ public final class Session {
 	}
 
 	void finished(Exchange exchange) {
+		deadlines().forget(exchange);
 		this.exchanges.remove(exchange);
 	}
 
@@ -187,16 +185,12 @@ public final class Session {
 		return this.pooled.cookies(uri);
 	}
 
-	ScopeClock clock() {
-		return this.resource.options().clock;
+	Deadlines deadlines() {
+		return this.resource.deadlines();
 	}
 
 	Duration drainTimeout() {
 		return this.resource.options().drainTimeout;
-	}
-
-	Mono<Void> after(Duration delay) {
-		return this.resource.after(delay);
 	}
 
 }

@@ -49,6 +49,10 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	/** Every session that has been made and not yet closed. */
 	private final Set<PooledSession> open = ConcurrentHashMap.newKeySet();
 
+	private final Deadlines deadlines;
+
+	private final RequestLimit totalLimit;
+
 	private final LongAdder unreadBodies = new LongAdder();
 
 	private final AtomicBoolean warned = new AtomicBoolean();
@@ -61,6 +65,8 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	SessionResource(SessionOptions options) {
 		this.options = options;
+		this.deadlines = new Deadlines(options.clock);
+		this.totalLimit = new RequestLimit(options.totalTimeout, "its total-timeout", options.totalTimeout);
 		this.webClient = options.webClient.clientConnector(SessionConnector.INSTANCE);
 		this.client = client(held());
 		this.pool = PoolBuilder.from(Mono.defer(this::make))
@@ -214,6 +220,14 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	Mono<Void> after(Duration delay) {
 		return Mono.create((sink) -> sink.onDispose(this.options.clock.schedule(sink::success, delay)));
+	}
+
+	Deadlines deadlines() {
+		return this.deadlines;
+	}
+
+	RequestLimit totalLimit() {
+		return this.totalLimit;
 	}
 
 	SessionOptions options() {

@@ -18,8 +18,8 @@ final class Wires {
 
 	/**
 	 * Creates an empty set.
-	 * @param onLeft called, on its thread, each time that a connection has been left and
-	 * is free for others or closed
+	 * @param onLeft called, on its thread, each time that a connection has been left; it
+	 * is closed then, or about to return to its pool
 	 */
 	Wires(Runnable onLeft) {
 		this.onLeft = onLeft;
@@ -36,9 +36,7 @@ final class Wires {
 		synchronized (this) {
 			this.open.remove(wire);
 		}
-		// One step later the connection is back in its pool, where the next request finds
-		// it.
-		onItsThread(wire, this.onLeft);
+		this.onLeft.run();
 	}
 
 	synchronized boolean isEmpty() {
@@ -68,7 +66,7 @@ final class Wires {
 		return this.open.contains(wire);
 	}
 
-	private static void onItsThread(Connection wire, Runnable task) {
+	static void onItsThread(Connection wire, Runnable task) {
 		try {
 			wire.channel().eventLoop().execute(task);
 		}

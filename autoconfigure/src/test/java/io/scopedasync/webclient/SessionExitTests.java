@@ -191,7 +191,7 @@ class SessionExitTests {
 		assertThat(request).failsWithin(BOUND)
 			.withThrowableThat()
 			.withCauseInstanceOf(SessionTimeoutException.class)
-			.withMessageContaining("ms that its scope had left");
+			.withMessageContaining("the rest that its scope had left of");
 		assertWholeAndNothingOpen();
 	}
 

@@ -16,6 +16,7 @@ import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeClosedException;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,8 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.scheduler.VirtualTimeScheduler;
+
+import org.springframework.test.util.ReflectionTestUtils;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -195,6 +198,40 @@ class SessionPoolTests {
 		assertThat(most.get()).as("seed %d", seed).isBetween(1, sessions);
 		assertThat(bodies.get()).as("seed %d", seed).isGreaterThan(500);
 		assertWhole(sessions);
+	}
+
+	@Test
+	@Case(177)
+	void losesNoConnectionToThousandsOfCancelledRequests() {
+		long seed = System.nanoTime();
+		Random random = new Random(seed);
+		AtomicInteger logins = new AtomicInteger();
+		AtomicInteger answers = new AtomicInteger();
+		this.session = this.upstream.session("quotes")
+			.size(0, 4)
+			.maxWaiting(Integer.MAX_VALUE)
+			.login((client) -> Mono.fromRunnable(logins::incrementAndGet))
+			.drainTimeout(Duration.ofSeconds(2))
+			.build();
+		assertWhole(4);
+		Flux.range(0, 1_500).flatMap((i) -> {
+			Duration cancelAfter = Duration.ofNanos(random.nextInt(60_000) * 1000L);
+			Mono<?> body = this.scopes.use(this.session, (session) -> switch (i % 4) {
+				case 0 -> this.session.client().get().uri("/hello").retrieve().toEntityFlux(String.class);
+				case 1 -> Mono.when(hello(), hello()).thenReturn("both");
+				default -> hello();
+			});
+			return body.doOnNext((answer) -> answers.incrementAndGet())
+				.takeUntilOther((i % 5 == 0) ? Mono.never() : Mono.delay(cancelAfter))
+				.subscribeOn(Schedulers.parallel());
+		}, 16).then().block(Duration.ofSeconds(60));
+		assertThat(answers.get()).as("seed %d", seed).isPositive();
+		assertWhole(4);
+		assertThat(logins.get()).as("no session was given up, seed %d", seed).isEqualTo(4);
+		assertThat(this.upstream.open()).as("seed %d", seed).isLessThanOrEqualTo(4 * 8);
+		assertThat(ReflectionTestUtils.getField(this.session.deadlines(), "exchanges")).as("seed %d", seed)
+			.asInstanceOf(InstanceOfAssertFactories.COLLECTION)
+			.isEmpty();
 	}
 
 	@Test

@@ -1,0 +1,216 @@
+package io.scopedasync;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is known of a scope, and how events note what happened to it. What can race are
+ * these notes: the end is set once, and each entry's state by CAS.
+ */
+abstract class ScopeState extends Entry {
+
+	static final Logger logger = LoggerFactory.getLogger(Scope.class);
+
+	static final byte ENTERING = 0;
+
+	static final byte RUNNING = 1;
+
+	static final byte UNWINDING = 2;
+
+	static final byte SETTLED = 3;
+
+	private static final VarHandle END;
+
+	private static final VarHandle PHASE;
+
+	static {
+		try {
+			MethodHandles.Lookup lookup = MethodHandles.lookup();
+			END = lookup.findVarHandle(ScopeState.class, "end", Exit.class);
+			PHASE = lookup.findVarHandle(ScopeState.class, "phase", byte.class);
+		}
+		catch (ReflectiveOperationException ex) {
+			throw new ExceptionInInitializerError(ex);
+		}
+	}
+
+	final DefaultAsyncScopes scopes;
+
+	final ScopeSpec spec;
+
+	/**
+	 * How the body ended, or why it must; noted once, then changed by the driver as exits
+	 * replace it.
+	 */
+	volatile @Nullable Exit end;
+
+	volatile byte phase;
+
+	/**
+	 * Whether nothing of the body runs any more: it has ended, or its cancel has
+	 * returned. Nothing is released before. Published by the event that follows.
+	 */
+	boolean bodyOver;
+
+	/**
+	 * Whether anybody but driver and subscriber can know this scope, who may then enter
+	 * it, ask it or take from it at any moment. A scope that ends before that has nobody
+	 * to race with, and pays for no fence. Written where it becomes known: in the driver,
+	 * or on the thread of a body that the driver runs.
+	 */
+	boolean shared;
+
+	/** How many scopes are around this one. */
+	short depth;
+
+	volatile @Nullable ScopeExtras extras;
+
+	ScopeState(DefaultAsyncScopes scopes, ScopeSpec spec) {
+		super((spec.resources.length != 0) ? spec.resources[0] : null);
+		this.scopes = scopes;
+		this.spec = spec;
+		this.shared = !spec.ofOneResource;
+	}
+
+	// What a front does.
+
+	/** Starts the body, in the driver. */
+	abstract void startBody();
+
+	/**
+	 * Stops the body if it runs; on any thread, before, during and after it, more than
+	 * once.
+	 * @return whether the body is over now; if not, the front notes its end and drives
+	 */
+	abstract boolean cancelBody();
+
+	/** The driver is about to leave a scope that has not settled. */
+	void beforeWaiting() {
+	}
+
+	/** An exit was replaced: the caller sees a normal end without the body's value. */
+	abstract void forgetResult();
+
+	/** Tells the caller how the scope ended; false if nobody is left to hear. */
+	abstract boolean deliver(Exit end);
+
+	// What happens to the scope: notes.
+
+	/** An event was noted: somebody is to look. */
+	abstract void drive();
+
+	/** The body must not begin, or has to end; the first note counts. */
+	final boolean decide(Exit exit) {
+		return END.compareAndSet(this, null, exit);
+	}
+
+	/**
+	 * The body ended by itself. False if it had to end anyway: then it is over when its
+	 * cancel has returned, which may still be running on another thread.
+	 */
+	final boolean ended(Exit exit) {
+		if (!decide(exit)) {
+			return false;
+		}
+		this.bodyOver = true;
+		if (FlatStep.isDueAt(this.depth)) {
+			FlatStep.take(scope());
+		}
+		else {
+			drive();
+		}
+		return true;
+	}
+
+	/** The body has returned that a cancel could only ask to. */
+	final void bodyReturned() {
+		this.bodyOver = true;
+		drive();
+	}
+
+	/**
+	 * The body ended by itself within {@link #startBody}. A cancel being noted at this
+	 * very moment has lost.
+	 */
+	final void endedAtOnce(Exit exit) {
+		this.bodyOver = true;
+		if (this.end == null) {
+			END.setRelease(this, exit);
+		}
+	}
+
+	/** Ends the scope from outside. */
+	final boolean interrupt(Exit exit) {
+		if (!decide(exit)) {
+			return false;
+		}
+		boolean over = true;
+		try {
+			over = cancelBody();
+		}
+		catch (Throwable ex) {
+			scope().undelivered(ex);
+		}
+		if (over) {
+			this.bodyOver = true;
+		}
+		drive();
+		return true;
+	}
+
+	/** Nobody waits for the body to begin. */
+	final void bodyBegins() {
+		PHASE.setRelease(this, RUNNING);
+	}
+
+	/**
+	 * With a full fence, so that whoever enters or asks at the same moment sees this, or
+	 * we see what was entered or asked.
+	 */
+	final void turn(byte phase) {
+		PHASE.setRelease(this, phase);
+		if (this.shared) {
+			VarHandle.fullFence();
+		}
+	}
+
+	/** A transition that others may want too, if there are others. */
+	final boolean claim(Entry entry, int from, int to) {
+		if (this.shared) {
+			return entry.move(from, to);
+		}
+		entry.set(to);
+		return true;
+	}
+
+	final boolean isEnding() {
+		return this.phase >= UNWINDING || this.end != null;
+	}
+
+	final Exit end() {
+		Exit end = this.end;
+		if (end == null) {
+			throw new IllegalStateException("scope '" + this.spec.name + "' has not ended");
+		}
+		return end;
+	}
+
+	final ScopeExtras extras() {
+		ScopeExtras extras = this.extras;
+		if (extras == null) {
+			synchronized (this) {
+				extras = this.extras;
+				if (extras == null) {
+					extras = new ScopeExtras();
+					this.extras = extras;
+				}
+			}
+		}
+		return extras;
+	}
+
+}

@@ -1,0 +1,167 @@
+package io.scopedasync;
+
+import org.jspecify.annotations.Nullable;
+
+import io.scopedasync.ScopeRecorder.Outcome;
+
+/**
+ * How a scope unwinds: from the top of its stack down, each release told how the body
+ * ended, each step bounded.
+ */
+abstract class ScopeUnwinding extends ScopeState {
+
+	ScopeUnwinding(DefaultAsyncScopes scopes, ScopeSpec spec) {
+		super(scopes, spec);
+	}
+
+	/** Everything is released. */
+	abstract void settle();
+
+	/** Takes a step; false if there is something to wait for, or nothing left. */
+	final boolean releaseNext() {
+		ScopeExtras extras = this.extras;
+		StackedEntry top = (extras != null) ? extras.stack.top() : null;
+		Entry entry = (top != null) ? top : this;
+		switch (entry.state) {
+			case CHILD -> {
+				return isChildDone(entry);
+			}
+			case PENDING -> {
+				return takeBack(entry);
+			}
+			case FAILED -> {
+				if (entry.move(FAILED, GONE)) {
+					scope().undelivered((Throwable) entry.value());
+				}
+			}
+			case ARRIVED -> {
+				disarm();
+				if (claim(entry, ARRIVED, RELEASING)) {
+					entry.release(end());
+				}
+			}
+			case RELEASING -> {
+				return isOverdue(entry) && giveUpRelease(entry);
+			}
+			case RELEASED -> {
+				disarm();
+				if (claim(entry, RELEASED, GONE)) {
+					afterRelease(entry, entry.value);
+				}
+			}
+			default -> {
+				if (entry == this) {
+					settle();
+					return false;
+				}
+				extras().stack.remove((StackedEntry) entry);
+			}
+		}
+		return true;
+	}
+
+	/**
+	 * Ends an acquisition that nobody wants any more; false if it can only be waited for.
+	 */
+	private boolean takeBack(Entry entry) {
+		Acquisition acquisition = entry.acquisition();
+		boolean back = entry.withdraw(acquisition);
+		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
+			back = true;
+			disarm();
+			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
+					"The acquisition, waited for by a scope that was cancelled,"));
+		}
+		if (back) {
+			if (acquisition != null) {
+				acquisition.abandon();
+			}
+			entry.abandoned();
+			entry.recordAcquired((this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
+		}
+		return back || entry.state != PENDING;
+	}
+
+	/**
+	 * A scope opened under this one: what this one holds may be in use there until it has
+	 * settled. One that neither ends nor has to is left to outlive this one.
+	 */
+	private boolean isChildDone(Entry entry) {
+		RunningScope child = (RunningScope) entry.value();
+		Exit end = end();
+		if (child.isByHand()) {
+			child.interrupt(end);
+		}
+		else if (end instanceof Exit.Cancelled || isLimit(end)) {
+			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
+		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
+			if (child.isBounded() || !isOverdue(entry)) {
+				return false;
+			}
+			disarm();
+			releaseFailed(new ReleaseTimeoutException(child.spec.name, this.scopes.releaseTimeout, "The inner scope"));
+		}
+		entry.set(GONE);
+		return true;
+	}
+
+	private static boolean isLimit(Exit end) {
+		return end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException;
+	}
+
+	/** The caller goes on, after a close by force where the resource knows one. */
+	private boolean giveUpRelease(Entry entry) {
+		disarm();
+		if (!entry.aborted) {
+			releaseFailed(
+					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
+			entry.recordReleased(Outcome.TIMEOUT);
+			if (entry.abort()) {
+				return true;
+			}
+		}
+		entry.move(RELEASING, ABANDONED);
+		return true;
+	}
+
+	private void afterRelease(Entry entry, @Nullable Object result) {
+		if (result instanceof Throwable error) {
+			releaseFailed(error);
+		}
+		else if (result instanceof Exit exit && exit != this.end) {
+			this.end = exit;
+			forgetResult();
+		}
+		if (!entry.aborted) {
+			entry.recordReleased((result instanceof Throwable) ? Outcome.ERROR : Outcome.SUCCESS);
+		}
+	}
+
+	/**
+	 * A release went wrong: told to the caller, with or after the body's error, or to
+	 * those who hear what no caller does.
+	 */
+	private void releaseFailed(Throwable error) {
+		Exit end = end();
+		if (end instanceof Exit.Cancelled) {
+			scope().undelivered(error);
+		}
+		else {
+			this.end = ScopeExtras.afterReleaseError(end, error);
+		}
+	}
+
+	/** Whether an entry had its time; the time begins with the first look. */
+	private boolean isOverdue(Entry entry) {
+		return extras().isOverdue(entry, this);
+	}
+
+	private void disarm() {
+		ScopeExtras extras = this.extras;
+		if (extras != null) {
+			extras.disarm();
+		}
+	}
+
+}
