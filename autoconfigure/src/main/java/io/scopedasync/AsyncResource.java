@@ -17,7 +17,9 @@ import reactor.core.publisher.Mono;
  * has to think about cancellation. A resource whose waiting gives back by itself says so
  * with {@link #cancellable()}. {@link #release} is called exactly once for each value
  * acquired, is never cancelled, and is bounded by the release limit of the
- * {@link AsyncScopes}.
+ * {@link AsyncScopes}. Both are called on whichever thread got there (the caller's, the
+ * one that brought the resource before, the one that ended the body) and must not block
+ * it; {@code subscribeOn} is for what blocks.
  *
  * @param <T> what the body works with
  */

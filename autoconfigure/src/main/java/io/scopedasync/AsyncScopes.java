@@ -23,7 +23,9 @@ import reactor.core.publisher.Mono;
  * released. A cancel before acquisition ends the wait or waits for the acquisition, and
  * the body never starts; a cancel during the body cancels the body, then releases; a
  * cancel during the release changes nothing. The body's error reaches the caller as it
- * is.
+ * is; an empty body is an empty result, released like any other. The caller hears on the
+ * thread of the last release. After {@link #close()} every call is refused with a
+ * {@link ScopeClosedException}, before anything is acquired.
  */
 public interface AsyncScopes {
 
@@ -44,8 +46,8 @@ public interface AsyncScopes {
 	}
 
 	/**
-	 * Acquires, runs the body, releases; everything when, and as often as, the result is
-	 * subscribed to.
+	 * Acquires, runs the body, releases: all of it when the result is subscribed to, and
+	 * anew for each subscription.
 	 * @param <T> what is acquired
 	 * @param <R> what the body returns
 	 * @param resource the resource
@@ -143,6 +145,8 @@ public interface AsyncScopes {
 	 * @param body called with the scope
 	 * @return what the body returned, after the release
 	 * @throws Exception what the body threw
+	 * @throws IllegalStateException on a thread that must not block, before anything is
+	 * acquired
 	 */
 	<R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception;
 

@@ -121,6 +121,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final Scope child(String name) {
 		OpenScope child = new OpenScope(this.scopes, ScopeSpec.of(name));
 		child.open(this);
+		if (this.phase >= UNWINDING) {
+			child.close();
+			throw new ScopeClosedException(name(),
+					"Scope '" + name() + "' is ending: open '" + name + "' before its body ends.");
+		}
 		return child;
 	}
 

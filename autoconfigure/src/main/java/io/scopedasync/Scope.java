@@ -92,7 +92,8 @@ public interface Scope {
 
 	/**
 	 * Pushes an exit handler that may replace the exit, as {@link AsyncResource#exit}
-	 * may.
+	 * may. On a scope that has ended it runs at once, and what it answers changes nothing
+	 * any more.
 	 * @param handler empty from it leaves the exit as it was
 	 */
 	void push(Function<? super Exit, ? extends Mono<Exit>> handler);
@@ -101,6 +102,7 @@ public interface Scope {
 	 * Opens a scope by hand inside this one. It ends with this one at the latest.
 	 * @param name the child's name
 	 * @return the child, to be closed
+	 * @throws ScopeClosedException if this scope is ending
 	 */
 	Scope child(String name);
 
@@ -109,6 +111,7 @@ public interface Scope {
 	 * {@code pop_all}: the end of this one then releases nothing, and the new owner
 	 * everything.
 	 * @return the new owner, to be closed
+	 * @throws ScopeClosedException if this scope is ending
 	 */
 	Scope transfer();
 

@@ -136,6 +136,15 @@ class ScopeStackTests {
 	}
 
 	@Test
+	void aScopeThatHasEndedOpensNoChild() {
+		Scope parent = this.scopes.open("parent");
+		parent.close().block(LIMIT);
+		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> parent.child("child"))
+			.withMessage("Scope 'parent' is ending: open 'child' before its body ends.");
+		assertThat(this.scopes.openScopes()).isEmpty();
+	}
+
+	@Test
 	@Case(36)
 	void aChildEndsWithItsParentUnlessItIsClosedBefore() {
 		Scope parent = this.scopes.open("parent");

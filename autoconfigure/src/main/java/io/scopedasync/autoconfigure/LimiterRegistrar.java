@@ -12,11 +12,7 @@ import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.config.AutowireCapableBeanFactory;
 import org.springframework.beans.factory.support.BeanDefinitionRegistry;
 import org.springframework.beans.factory.support.RootBeanDefinition;
-import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
-import org.springframework.boot.context.properties.bind.Binder;
-import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
-import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
 import org.springframework.context.annotation.ImportBeanDefinitionRegistrar;
 import org.springframework.core.env.Environment;
 import org.springframework.core.type.AnnotationMetadata;
@@ -46,13 +42,11 @@ final class LimiterRegistrar implements ImportBeanDefinitionRegistrar {
 
 	@Override
 	public void registerBeanDefinitions(AnnotationMetadata importingClassMetadata, BeanDefinitionRegistry registry) {
-		Binder binder = Binder.get(this.environment);
-		// A misspelt key of a limiter is an error, not a limiter without that limit.
-		BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+		StrictBinder binder = new StrictBinder(this.environment, "limiter", ScopedAsyncProperties.Limiter.class);
 		ScopedAsyncProperties.Limiter defaults = binder
-			.bind(LimiterSettings.DEFAULTS, Bindable.of(ScopedAsyncProperties.Limiter.class), handler)
+			.bind(LimiterSettings.DEFAULTS, Bindable.of(ScopedAsyncProperties.Limiter.class))
 			.orElseGet(ScopedAsyncProperties.Limiter::new);
-		Map<String, ScopedAsyncProperties.Limiter> limiters = binder.bind(LimiterSettings.PREFIX, LIMITERS, handler)
+		Map<String, ScopedAsyncProperties.Limiter> limiters = binder.bind(LimiterSettings.PREFIX, LIMITERS)
 			.orElseGet(Map::of);
 		ResourceNames.withoutTwins(limiters)
 			.forEach((name, limiter) -> register(name, LimiterSettings.of(name, limiter, defaults), registry));
@@ -79,8 +73,8 @@ final class LimiterRegistrar implements ImportBeanDefinitionRegistrar {
 		if (!ClassUtils.isAssignable(type, (existing != null) ? existing : Object.class)) {
 			throw new InvalidSettingException(
 					LimiterSettings.PREFIX + "." + name + " defines a " + type.getSimpleName()
-							+ ", and there is a bean '" + name + "' already, which is "
-							+ ((existing != null) ? "a " + existing.getName() : "of unknown type"),
+							+ ", and there is a bean '" + name + "' already, which is of type "
+							+ ((existing != null) ? existing.getName() : "unknown"),
 					"Give the limiter or the bean another name.");
 		}
 	}

@@ -13,11 +13,7 @@ import org.springframework.beans.factory.config.RuntimeBeanReference;
 import org.springframework.beans.factory.support.AutowireCandidateQualifier;
 import org.springframework.beans.factory.support.BeanDefinitionRegistry;
 import org.springframework.beans.factory.support.RootBeanDefinition;
-import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
-import org.springframework.boot.context.properties.bind.Binder;
-import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
-import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
 import org.springframework.context.annotation.ImportBeanDefinitionRegistrar;
 import org.springframework.core.env.Environment;
 import org.springframework.core.type.AnnotationMetadata;
@@ -48,13 +44,11 @@ final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
 
 	@Override
 	public void registerBeanDefinitions(AnnotationMetadata importingClassMetadata, BeanDefinitionRegistry registry) {
-		Binder binder = Binder.get(this.environment);
-		// A misspelt key of a session is an error, not a session without that limit.
-		BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+		StrictBinder binder = new StrictBinder(this.environment, "session", SessionProperties.Session.class);
 		SessionProperties.Session defaults = binder
-			.bind(SessionSettings.DEFAULTS, Bindable.of(SessionProperties.Session.class), handler)
+			.bind(SessionSettings.DEFAULTS, Bindable.of(SessionProperties.Session.class))
 			.orElseGet(SessionProperties.Session::new);
-		Map<String, SessionProperties.Session> sessions = binder.bind(SessionSettings.PREFIX, SESSIONS, handler)
+		Map<String, SessionProperties.Session> sessions = binder.bind(SessionSettings.PREFIX, SESSIONS)
 			.orElseGet(Map::of);
 		ResourceNames.withoutTwins(sessions).forEach((name, session) -> {
 			SessionSettings.of(name, session, defaults);
@@ -96,8 +90,7 @@ final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
 		if (!ClassUtils.isAssignable(SessionResource.class, (existing != null) ? existing : Object.class)) {
 			throw new InvalidSettingException(
 					SessionSettings.PREFIX + "." + name + " defines a session, and there is a bean '" + name
-							+ "' already, which is "
-							+ ((existing != null) ? "a " + existing.getName() : "of unknown type"),
+							+ "' already, which is of type " + ((existing != null) ? existing.getName() : "unknown"),
 					"Give the session or the bean another name.");
 		}
 	}

@@ -180,7 +180,8 @@ final class ScopedMethods implements MethodInterceptor {
 		if (!keyed) {
 			throw annotated.invalid(
 					"has the key '" + text + "', and " + (names.isEmpty() ? "no resource" : all) + " is not keyed",
-					"Remove 'key', or make the limiter a keyed one (scoped-async.limiters.<name>.keyed=true).");
+					"Remove 'key', or make the limiter a keyed one (scoped-async.limiters."
+							+ ((names.size() == 1) ? all : "<name>") + ".keyed=true).");
 		}
 		if (text.isBlank()) {
 			throw annotated.invalid("has no key, and among " + all + " is a keyed resource",

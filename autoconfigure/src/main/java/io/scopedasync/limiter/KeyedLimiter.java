@@ -83,6 +83,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 	/**
 	 * Changes the total of each key, as {@link Limiter#resize} does.
 	 * @param total the new total per key
+	 * @throws IllegalArgumentException if it is negative
 	 */
 	public void resize(int total) {
 		if (total < 0) {
@@ -94,7 +95,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 	}
 
 	/**
-	 * All keys together: what each of those in use may have, and what they have.
+	 * All keys in use together: the total is that of one key times their number.
 	 */
 	@Override
 	public Usage usage() {

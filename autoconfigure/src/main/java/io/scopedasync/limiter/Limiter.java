@@ -81,7 +81,8 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	}
 
 	/**
-	 * Takes a permit if one is free and nobody waits; never waits and never overtakes.
+	 * Takes a permit if one is free and nobody waits; never waits and never overtakes. No
+	 * scope knows of it: prefer {@code AsyncScopes.use}, which can't forget to close it.
 	 * @return the permit, to be closed, or null
 	 */
 	public @Nullable Permit tryAcquire() {
@@ -105,6 +106,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	 * the new total; zero closes the limiter for the time being. A waiting request for
 	 * more than a new total above zero is refused as soon as it is the next to be served.
 	 * @param total the new total
+	 * @throws IllegalArgumentException if it is negative
 	 */
 	public void resize(int total) {
 		if (total < 0) {

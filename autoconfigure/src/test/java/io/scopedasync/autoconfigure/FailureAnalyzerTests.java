@@ -7,6 +7,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 import io.scopedasync.annotation.ScopedAsync;
 
+import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
@@ -15,6 +16,7 @@ import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.web.reactive.function.client.WebClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -64,6 +66,24 @@ class FailureAnalyzerTests {
 			.contains("\"ten\"");
 	}
 
+	@Test
+	void explainsAClientWithoutTheNameOfItsSession(CapturedOutput output) {
+		assertThatExceptionOfType(Exception.class)
+			.isThrownBy(() -> start(AnyClient.class, "--scoped-async.sessions.quotes.base-url=http://localhost"));
+		assertThat(output).contains("APPLICATION FAILED TO START")
+			.containsPattern("AnyClient.* required a WebClient without saying of which session.")
+			.contains("Write @Qualifier(\"quotes\"). For a client of no session, inject a WebClient.Builder");
+	}
+
+	@Test
+	void explainsAClientWithAMisspeltName(CapturedOutput output) {
+		assertThatExceptionOfType(Exception.class)
+			.isThrownBy(() -> start(MisspeltClient.class, "--scoped-async.sessions.quotes.base-url=http://localhost"));
+		assertThat(output).contains("APPLICATION FAILED TO START")
+			.contains("with the qualifier 'qoutes', and there is no session of that name.")
+			.contains("Write @Qualifier(\"quotes\"), or define the session: scoped-async.sessions.qoutes.base-url=");
+	}
+
 	private static void start(Class<?> application, String... arguments) {
 		SpringApplication spring = new SpringApplication(application);
 		spring.setWebApplicationType(WebApplicationType.NONE);
@@ -94,6 +114,34 @@ class FailureAnalyzerTests {
 		@ScopedAsync("quotes-limit")
 		void method() {
 		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@ImportAutoConfiguration({ AopAutoConfiguration.class, ScopedAsyncAutoConfiguration.class,
+			ScopedAsyncSessionAutoConfiguration.class })
+	static class AnyClient {
+
+		@Bean
+		Client client(WebClient client) {
+			return new Client(client);
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@ImportAutoConfiguration({ AopAutoConfiguration.class, ScopedAsyncAutoConfiguration.class,
+			ScopedAsyncSessionAutoConfiguration.class })
+	static class MisspeltClient {
+
+		@Bean
+		Client client(@Qualifier("qoutes") WebClient client) {
+			return new Client(client);
+		}
+
+	}
+
+	record Client(WebClient client) {
 
 	}
 

@@ -134,12 +134,12 @@ class LimiterRegistrarTests {
 			.run((context) -> assertThat(context).getFailure()
 				.isInstanceOf(InvalidSettingException.class)
 				.hasMessageContaining("scoped-async.limiters.own defines a KeyedLimiter")
-				.hasMessageContaining("is a io.scopedasync.limiter.Limiter"));
+				.hasMessageContaining("is of type io.scopedasync.limiter.Limiter"));
 		this.runner.withPropertyValues("scoped-async.limiters.own.permits=10")
 			.withUserConfiguration(OwnResource.class)
 			.run((context) -> assertThat(context).getFailure()
 				.isInstanceOf(InvalidSettingException.class)
-				.hasMessageContaining("bean 'own' already, which is a io.scopedasync.AsyncResource")
+				.hasMessageContaining("bean 'own' already, which is of type io.scopedasync.AsyncResource")
 				.hasMessageContaining("another name"));
 	}
 
@@ -182,8 +182,13 @@ class LimiterRegistrarTests {
 	void aMisspeltKeyOfALimiterIsAnError() {
 		this.runner.withPropertyValues("scoped-async.limiters.x.permits=1", "scoped-async.limiters.x.max-wating=5")
 			.run((context) -> assertThat(context).getFailure()
-				.rootCause()
-				.hasMessageContaining("scoped-async.limiters.x.max-wating"));
+				.isInstanceOf(InvalidSettingException.class)
+				.hasMessageContaining("A limiter has no property scoped-async.limiters.x.max-wating")
+				.hasMessageEndingWith("A limiter has acquire-timeout, keyed, max-waiting, permits."));
+		this.runner.withPropertyValues("scoped-async.defaults.limiter.permit=1")
+			.run((context) -> assertThat(context).getFailure()
+				.isInstanceOf(InvalidSettingException.class)
+				.hasMessageContaining("A limiter has no property scoped-async.defaults.limiter.permit"));
 	}
 
 	@Test

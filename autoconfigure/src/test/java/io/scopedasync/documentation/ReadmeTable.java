@@ -28,17 +28,22 @@ final class ReadmeTable {
 	 * Reads the README of the project.
 	 */
 	static ReadmeTable read(String name) throws IOException {
-		Path directory = Path.of("").toAbsolutePath();
-		while (!Files.exists(directory.resolve("CONTRIBUTING.md"))) {
-			directory = directory.getParent();
-			assertThat(directory).as("run within the project").isNotNull();
-		}
-		List<String> all = Files.readAllLines(directory.resolve("README.md"));
+		List<String> all = lines();
 		int start = all.indexOf("<!-- " + name + " -->");
 		int end = all.indexOf("<!-- /" + name + " -->");
 		assertThat(start).as("README.md has a line <!-- %s --> before its table", name).isNotNegative();
 		assertThat(end).as("README.md has a line <!-- /%s --> after its table", name).isGreaterThan(start);
 		return new ReadmeTable(name, all.subList(start + 1, end));
+	}
+
+	/** All of the README. */
+	static List<String> lines() throws IOException {
+		Path directory = Path.of("").toAbsolutePath();
+		while (!Files.exists(directory.resolve("CONTRIBUTING.md"))) {
+			directory = directory.getParent();
+			assertThat(directory).as("run within the project").isNotNull();
+		}
+		return Files.readAllLines(directory.resolve("README.md"));
 	}
 
 	/**
