@@ -50,7 +50,7 @@ class MissingClientFailureAnalyzer extends AbstractInjectionFailureAnalyzer<NoSu
 				+ ((name != null) ? "with the qualifier '" + name + "', and there is no session of that name."
 						: "without saying of which session.");
 		String remedy = "Write " + qualifiers(sessions)
-				+ ((name != null) ? ", or define the session: scoped-async.sessions." + name + ".base-url=..." : "")
+				+ ((name != null) ? ", or define the session with scoped-async.sessions." + name + ".base-url" : "")
 				+ ". For a client of no session, inject a WebClient.Builder and build one.";
 		return new FailureAnalysis(problem, remedy, cause);
 	}

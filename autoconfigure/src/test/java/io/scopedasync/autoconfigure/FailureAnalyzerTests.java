@@ -81,7 +81,8 @@ class FailureAnalyzerTests {
 			.isThrownBy(() -> start(MisspeltClient.class, "--scoped-async.sessions.quotes.base-url=http://localhost"));
 		assertThat(output).contains("APPLICATION FAILED TO START")
 			.contains("with the qualifier 'qoutes', and there is no session of that name.")
-			.contains("Write @Qualifier(\"quotes\"), or define the session: scoped-async.sessions.qoutes.base-url=");
+			.contains(
+					"Write @Qualifier(\"quotes\"), or define the session with scoped-async.sessions.qoutes.base-url.");
 	}
 
 	private static void start(Class<?> application, String... arguments) {
