@@ -96,7 +96,7 @@ final class Exchange {
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
 		setDeadline(this.limit.end());
 		return Mono.defer(() -> connector.connect(this.method, this.uri, (request) -> send(request, callback)))
-			.doOnCancel(this::unanswered)
+			.doOnCancel(this::cancelled)
 			.doOnError((error) -> unanswered())
 			.onErrorMap(this::translate)
 			.handle(this::answered)
@@ -171,6 +171,16 @@ final class Exchange {
 		}
 	}
 
+	/** The connector then throws away by itself what nobody has begun to read. */
+	private void cancelled() {
+		synchronized (this) {
+			if (this.phase == Phase.UNREAD) {
+				this.phase = Phase.OVER;
+			}
+		}
+		unanswered();
+	}
+
 	private void unanswered() {
 		synchronized (this) {
 			if (this.phase == Phase.CONNECTING) {
@@ -183,7 +193,8 @@ final class Exchange {
 	private Flux<DataBuffer> read(ClientHttpResponse response) {
 		synchronized (this) {
 			if (this.reason != null) {
-				return Flux.error(this::reason);
+				// Only to one who asks: a caller that has gone would have it in the log.
+				return Flux.error(reason(), true);
 			}
 			if (this.phase == Phase.UNREAD) {
 				this.phase = Phase.READING;
