@@ -52,6 +52,8 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 
 	private volatile int total;
 
+	private volatile boolean resized;
+
 	/** Guarded by this. */
 	private final WaitQueue queue = new WaitQueue();
 
@@ -114,6 +116,7 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 					"Limiter '" + name() + "' can't have " + total + " permits: give zero or more.");
 		}
 		synchronized (this) {
+			this.resized = true;
 			long added = (long) total - this.total;
 			this.total = total;
 			this.state.addAndGet(added);
@@ -268,10 +271,20 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	}
 
 	/**
+	 * Whether nobody can be served, as far as that can be told without the lock. Whoever
+	 * changes it afterwards hands over himself. Only in a limiter that was resized may
+	 * somebody wait for more than there is, who is refused without a free permit.
+	 */
+	private boolean isServed() {
+		long now = this.state.get();
+		return waiting(now) == 0 || ((int) now <= 0 && !this.resized);
+	}
+
+	/**
 	 * One at a time: while this thread runs a waiter's body, another may serve the next.
 	 */
 	private void handOver() {
-		while (true) {
+		while (!isServed()) {
 			Waiter next;
 			int units;
 			int total;
@@ -282,14 +295,12 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 				}
 				units = next.units();
 				total = this.total;
-				if (!isBeyond(units, total)) {
-					if ((int) this.state.get() < units) {
-						return;
-					}
-					this.state.addAndGet(-units);
+				boolean beyond = isBeyond(units, total);
+				if (!beyond && (int) this.state.get() < units) {
+					return;
 				}
 				this.queue.remove(next);
-				this.state.addAndGet(-ONE_WAITER);
+				this.state.addAndGet(-ONE_WAITER - (beyond ? 0 : units));
 			}
 			if (isBeyond(units, total)) {
 				// The total was lowered meanwhile: nobody behind it shall wait for ever.
