@@ -15,6 +15,10 @@ final class Trampoline {
 
 	private @Nullable Waiter head;
 
+	/**
+	 * The last of several, otherwise null: mostly there is one, and a store into an
+	 * object this old costs the collector's fence.
+	 */
 	private @Nullable Waiter tail;
 
 	private Trampoline() {
@@ -74,13 +78,13 @@ final class Trampoline {
 
 	private void add(Waiter waiter) {
 		// Out of its queue, so the links are free.
-		Waiter last = this.tail;
-		if (last == null) {
+		Waiter first = this.head;
+		if (first == null) {
 			this.head = waiter;
+			return;
 		}
-		else {
-			last.next = waiter;
-		}
+		Waiter last = (this.tail != null) ? this.tail : first;
+		last.next = waiter;
 		this.tail = waiter;
 	}
 
@@ -89,7 +93,7 @@ final class Trampoline {
 		if (waiter != null) {
 			this.head = waiter.next;
 			waiter.next = null;
-			if (this.head == null) {
+			if (this.tail == waiter) {
 				this.tail = null;
 			}
 		}
