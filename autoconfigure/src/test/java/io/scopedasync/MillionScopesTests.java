@@ -314,8 +314,13 @@ class MillionScopesTests {
 		}
 
 		void leave(AtomicBoolean inside) {
-			if (inside.compareAndSet(true, false)) {
-				this.gate.inside.addAndGet(-this.units);
+			// A cancel does not wait for a signal on its way: whoever comes second must
+			// not
+			// go on before the first has counted.
+			synchronized (inside) {
+				if (inside.compareAndSet(true, false)) {
+					this.gate.inside.addAndGet(-this.units);
+				}
 			}
 		}
 
