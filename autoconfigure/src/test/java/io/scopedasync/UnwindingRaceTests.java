@@ -6,6 +6,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
@@ -26,6 +27,9 @@ class UnwindingRaceTests {
 	private static final int ROUNDS = 5_000;
 
 	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
+
+	/** The common pool has a single thread on a machine with two processors. */
+	private static final Executor OWN_THREAD = (task) -> new Thread(task, "racer").start();
 
 	private final AsyncScopes scopes = AsyncScopes.builder().recorder(new ScopeRecorder() {
 		@Override
@@ -108,8 +112,8 @@ class UnwindingRaceTests {
 	private static void race(IntConsumer one, IntConsumer other) throws Exception {
 		CyclicBarrier start = new CyclicBarrier(2);
 		AtomicInteger steps = new AtomicInteger();
-		CompletableFuture<Void> first = CompletableFuture.runAsync(() -> walk(start, steps, one));
-		CompletableFuture<Void> second = CompletableFuture.runAsync(() -> walk(start, steps, other));
+		CompletableFuture<Void> first = CompletableFuture.runAsync(() -> walk(start, steps, one), OWN_THREAD);
+		CompletableFuture<Void> second = CompletableFuture.runAsync(() -> walk(start, steps, other), OWN_THREAD);
 		CompletableFuture.allOf(first, second).get(60, TimeUnit.SECONDS);
 	}
 

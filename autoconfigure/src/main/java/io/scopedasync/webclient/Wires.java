@@ -70,8 +70,9 @@ final class Wires {
 		try {
 			wire.channel().eventLoop().execute(task);
 		}
-		catch (RejectedExecutionException ex) {
-			// The thread has ended, and with it every connection it had.
+		catch (RejectedExecutionException | IllegalStateException ex) {
+			// The thread has ended, and with it every connection it had, or the
+			// connection has left it already.
 			task.run();
 		}
 	}
