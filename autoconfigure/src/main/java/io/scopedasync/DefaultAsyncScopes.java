@@ -33,6 +33,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final Duration releaseTimeout;
 
+	final ReleaseLimits releaseLimits;
+
 	final ScopeRecorder recorder;
 
 	final ContextCarrier carrier;
@@ -60,6 +62,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	private DefaultAsyncScopes(Builder builder) {
 		this.clock = builder.clock;
 		this.releaseTimeout = builder.releaseTimeout;
+		this.releaseLimits = new ReleaseLimits(builder.clock, ScopeClock.nanos(builder.releaseTimeout));
 		this.shutdownTimeout = builder.shutdownTimeout;
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;

@@ -29,10 +29,7 @@ final class ScopeExtras {
 	final EntryStack stack = new EntryStack();
 
 	/** Bounds the step of the unwinding under way. */
-	private @Nullable Limit limit;
-
-	/** The limit that has passed; one may pass while its step ends and is disarmed. */
-	private volatile @Nullable Limit overdue;
+	private ReleaseLimits.@Nullable Limit limit;
 
 	/** The resource being entered, from the second on. */
 	@Nullable StackedEntry entering;
@@ -50,19 +47,16 @@ final class ScopeExtras {
 
 	/** For the driver. */
 	boolean isOverdue(Entry entry, ScopeState scope) {
-		Limit limit = this.limit;
+		ReleaseLimits.Limit limit = this.limit;
 		if (limit != null && limit.entry == entry) {
-			return this.overdue == limit;
+			return limit.passed;
 		}
 		// An entry may be done without the driver: its time is not the next one's.
-		disarm();
-		Limit begun = new Limit(entry);
-		this.limit = begun;
+		disarm(scope);
+		limit = new ReleaseLimits.Limit(entry, scope);
+		this.limit = limit;
 		try {
-			begun.timer = scope.scopes.clock.schedule(() -> {
-				this.overdue = begun;
-				scope.drive();
-			}, scope.scopes.releaseTimeout);
+			scope.scopes.releaseLimits.begin(limit);
 		}
 		catch (RuntimeException ex) {
 			// A clock that was shut down: without a bound, but what is below is still
@@ -73,14 +67,11 @@ final class ScopeExtras {
 	}
 
 	/** For the driver: the step is done. */
-	void disarm() {
-		Limit limit = this.limit;
+	void disarm(ScopeState scope) {
+		ReleaseLimits.Limit limit = this.limit;
 		if (limit != null) {
 			this.limit = null;
-			this.overdue = null;
-			if (limit.timer != null) {
-				limit.timer.dispose();
-			}
+			scope.scopes.releaseLimits.end(limit);
 		}
 	}
 
@@ -96,7 +87,7 @@ final class ScopeExtras {
 		if (this.deadlineTimer != null) {
 			this.deadlineTimer.dispose();
 		}
-		disarm();
+		disarm(scope);
 		Sinks.Empty<Void> settled;
 		synchronized (scope) {
 			settled = this.settled;
@@ -137,19 +128,6 @@ final class ScopeExtras {
 			return Outcome.REJECTED;
 		}
 		return (error instanceof AcquireTimeoutException) ? Outcome.TIMEOUT : Outcome.ERROR;
-	}
-
-	/** The time of one step. */
-	private static final class Limit {
-
-		final Entry entry;
-
-		@Nullable Disposable timer;
-
-		Limit(Entry entry) {
-			this.entry = entry;
-		}
-
 	}
 
 }

@@ -163,7 +163,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	private void disarm() {
 		ScopeExtras extras = this.extras;
 		if (extras != null) {
-			extras.disarm();
+			extras.disarm(this);
 		}
 	}
 

@@ -13,6 +13,9 @@ import io.netty.util.NetUtil;
 import io.scopedasync.ScopeClock;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.HttpCookie;
+import org.springframework.http.client.reactive.ClientHttpRequest;
+
 /**
  * The cookies of one session, kept and sent by the rules of RFC 6265. Safe to use from
  * any thread.
@@ -71,6 +74,15 @@ final class CookieJar {
 			.filter((entry) -> entry.matches(host, path, secure))
 			.sorted(LONGEST_PATH_FIRST)
 			.toList();
+	}
+
+	static void addTo(ClientHttpRequest request, List<Entry> cookies) {
+		for (Entry cookie : cookies) {
+			// What the caller says himself goes before what the session remembers.
+			if (!request.getCookies().containsKey(cookie.name())) {
+				request.getCookies().add(cookie.name(), new HttpCookie(cookie.name(), cookie.value()));
+			}
+		}
 	}
 
 	private synchronized void put(Entry entry, boolean remove) {

@@ -1,8 +1,8 @@
 package io.scopedasync.webclient;
 
 import java.time.Duration;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.List;
+import java.util.function.Supplier;
 
 import io.scopedasync.ScopeClock;
 import org.jspecify.annotations.Nullable;
@@ -15,21 +15,27 @@ import reactor.core.Disposable;
  */
 final class Deadlines {
 
-	private static final long NONE = Long.MAX_VALUE;
+	static final long NONE = Long.MAX_VALUE;
 
 	private final ScopeClock clock;
 
 	private final long start;
 
-	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
+	private final Supplier<List<Exchange>> exchanges;
 
 	/** When the timer fires; it may fire in vain, because nothing moves it to later. */
 	private volatile long armed = NONE;
 
 	private @Nullable Disposable timer;
 
-	Deadlines(ScopeClock clock) {
+	/**
+	 * Creates them.
+	 * @param clock their clock
+	 * @param exchanges all that are under way
+	 */
+	Deadlines(ScopeClock clock, Supplier<List<Exchange>> exchanges) {
 		this.clock = clock;
+		this.exchanges = exchanges;
 		this.start = clock.nanos();
 	}
 
@@ -45,15 +51,10 @@ final class Deadlines {
 
 	/**
 	 * Has an exchange told when its deadline passes.
-	 * @param exchange to be added, or one whose deadline is another now
+	 * @param exchange one of a session's, after its deadline was set
 	 */
 	void watch(Exchange exchange) {
-		this.exchanges.add(exchange);
 		arm(exchange.deadline());
-	}
-
-	void forget(Exchange exchange) {
-		this.exchanges.remove(exchange);
 	}
 
 	private long now() {
@@ -81,16 +82,13 @@ final class Deadlines {
 			this.timer = null;
 		}
 		long now = now();
-		for (Exchange exchange : this.exchanges) {
+		for (Exchange exchange : this.exchanges.get()) {
 			if (exchange.deadline() <= now) {
 				exchange.overdue();
 			}
 		}
-		long next = NONE;
-		for (Exchange exchange : this.exchanges) {
-			next = Math.min(next, exchange.deadline());
-		}
-		arm(next);
+		// What was overdue may have another deadline now.
+		arm(this.exchanges.get().stream().mapToLong(Exchange::deadline).min().orElse(NONE));
 	}
 
 }

@@ -2,67 +2,52 @@ package io.scopedasync.webclient;
 
 import java.net.URI;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
-import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
-import reactor.core.publisher.SynchronousSink;
 import reactor.netty.Connection;
-import reactor.netty.http.client.HttpClientInfos;
 
-import org.springframework.core.io.buffer.DataBuffer;
-import org.springframework.http.HttpCookie;
 import org.springframework.http.HttpMethod;
-import org.springframework.http.client.reactive.ClientHttpConnector;
-import org.springframework.http.client.reactive.ClientHttpRequest;
 import org.springframework.http.client.reactive.ClientHttpResponse;
 
 /**
  * One request and its answer on the wire, from the first attempt to connect until the
- * last byte is read or the connection is closed. It ends with its caller, and can be
- * ended by its session: whatever it was doing, {@link #done} follows within a bound, and
- * the connection is then either clean and back with its session or closed.
+ * last byte is read or the connection is closed: how far it is and how it ends. It ends
+ * with its caller, and can be ended by its session: whatever it was doing, the end
+ * follows within a bound, and the connection is then either clean and back with its
+ * session or closed.
  */
-final class Exchange {
+abstract class Exchange extends Mono<ClientHttpResponse> {
 
-	private final Session session;
+	final Session session;
 
-	private final HttpMethod method;
+	final HttpMethod method;
 
-	private final URI uri;
+	final URI uri;
 
-	/**
-	 * Ends the wait for an answer. Not used once it is there: a cancel then would read a
-	 * body to an end that may not come.
-	 */
-	private final Sinks.Empty<Void> unwanted = Sinks.empty();
+	final RequestLimit limit;
 
-	/** Ends the reading of the body. */
-	private final Sinks.Empty<Void> cut = Sinks.empty();
+	final Wires wires = new Wires(this::left);
 
-	private final Sinks.Empty<Void> done = Sinks.empty();
+	/** Guarded by this. */
+	private Phase phase = Phase.NEW;
 
-	private final Wires wires = new Wires(this::left);
+	/** Who reads the body, guarded by this. */
+	private @Nullable BodyReader reader;
 
-	private Phase phase = Phase.CONNECTING;
+	/** For who waits for the end, guarded by this. */
+	private Sinks.@Nullable Empty<Void> done;
 
-	private volatile @Nullable ClientHttpResponse response;
-
-	private volatile URI at;
-
-	private volatile @Nullable Connection last;
+	/** Guarded by this. */
+	private @Nullable ClientHttpResponse response;
 
 	/** Why it was ended by others than its caller, null while it was not. */
 	private volatile @Nullable Supplier<? extends Throwable> reason;
 
-	private final RequestLimit limit;
-
-	private volatile long deadline;
+	private volatile long deadline = Deadlines.NONE;
 
 	private boolean closing;
 
@@ -70,149 +55,105 @@ final class Exchange {
 
 	Exchange(Session session, HttpMethod method, URI uri, RequestLimit limit) {
 		this.session = session;
-		this.limit = limit;
 		this.method = method;
 		this.uri = uri;
-		this.at = uri;
+		this.limit = limit;
 	}
+
+	/** Ends the wait for an answer. */
+	abstract void giveUp(Throwable reason);
 
 	/**
 	 * What the exchange is called in errors: without query and user, which may be secret.
 	 */
-	String describe() {
+	final String describe() {
 		String path = this.uri.getRawPath();
 		String port = (this.uri.getPort() < 0) ? "" : ":" + this.uri.getPort();
 		return this.method + " " + this.uri.getScheme() + "://" + this.uri.getHost() + port
 				+ ((path != null) ? path : "");
 	}
 
-	/**
-	 * Sends the request.
-	 * @param connector where to
-	 * @param callback writes it
-	 * @return the answer
-	 */
-	Mono<ClientHttpResponse> run(ClientHttpConnector connector,
-			Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		setDeadline(this.limit.end());
-		return Mono.defer(() -> connector.connect(this.method, this.uri, (request) -> send(request, callback)))
-			.doOnCancel(this::cancelled)
-			.doOnError((error) -> unanswered())
-			.onErrorMap(this::translate)
-			.handle(this::answered)
-			// Completing, not failing: a failing companion would leave the request
-			// running.
-			.takeUntilOther(this.unwanted.asMono())
-			.switchIfEmpty(Mono.error(this::reason));
+	final boolean belongsTo(Session session) {
+		return this.session == session;
 	}
 
-	/** Called for each hop of a redirect, with what is asked in that hop. */
-	private Mono<Void> send(ClientHttpRequest request, Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		Object hop = request.getNativeRequest();
-		if (this.last != null && hop instanceof HttpClientInfos infos && infos.resourceUrl() != null) {
-			this.at = URI.create(infos.resourceUrl());
+	// What happens to it.
+
+	final synchronized boolean begins() {
+		boolean first = this.phase == Phase.NEW;
+		if (first) {
+			this.phase = Phase.CONNECTING;
 		}
-		if (hop instanceof Connection wire) {
-			attach(wire);
-		}
-		List<CookieJar.Entry> cookies = this.session.cookies(this.at);
-		if (!cookies.isEmpty()) {
-			request.beforeCommit(() -> Mono.fromRunnable(() -> addCookies(request, cookies)));
-		}
-		return callback.apply(request);
+		return first;
 	}
 
-	private static void addCookies(ClientHttpRequest request, List<CookieJar.Entry> cookies) {
-		for (CookieJar.Entry cookie : cookies) {
-			// What the caller says himself goes before what the session remembers.
-			if (!request.getCookies().containsKey(cookie.name())) {
-				request.getCookies().add(cookie.name(), new HttpCookie(cookie.name(), cookie.value()));
+	final synchronized boolean isOver() {
+		return this.phase == Phase.OVER;
+	}
+
+	/** Whether somebody still wants the answer that is here. */
+	final synchronized boolean answers(ClientHttpResponse response) {
+		if (this.phase != Phase.CONNECTING) {
+			return false;
+		}
+		this.phase = Phase.UNREAD;
+		this.response = response;
+		return true;
+	}
+
+	/** Whether it ends here without an answer; else it has ended or been answered. */
+	final boolean unanswered() {
+		synchronized (this) {
+			if (this.phase != Phase.CONNECTING) {
+				return false;
 			}
-		}
-	}
-
-	private void attach(Connection wire) {
-		this.last = wire;
-		this.wires.add(wire);
-		boolean late;
-		synchronized (this) {
-			late = this.phase == Phase.OVER;
-		}
-		if (late) {
-			this.wires.close();
-		}
-	}
-
-	private void left() {
-		Connection wire = this.last;
-		if (this.reason == null || wire == null) {
-			finishIfDone();
-			return;
-		}
-		// Somebody waits for the end. One step later the connection is back in its pool,
-		// where the next request finds it.
-		Wires.onItsThread(wire, this::finishIfDone);
-	}
-
-	private void answered(ClientHttpResponse response, SynchronousSink<ClientHttpResponse> sink) {
-		boolean late;
-		synchronized (this) {
-			late = this.reason != null;
-			this.phase = late ? Phase.DRAINING : Phase.UNREAD;
-			this.response = response;
-		}
-		this.session.answered(this.at, response);
-		if (late) {
-			drain(response, 0);
-			sink.error(reason());
-		}
-		else {
-			sink.next(new SessionResponse(response, this::read));
-		}
-	}
-
-	/** The connector then throws away by itself what nobody has begun to read. */
-	private void cancelled() {
-		synchronized (this) {
-			if (this.phase == Phase.UNREAD) {
-				this.phase = Phase.OVER;
-			}
-		}
-		unanswered();
-	}
-
-	private void unanswered() {
-		synchronized (this) {
-			if (this.phase == Phase.CONNECTING) {
-				this.phase = Phase.OVER;
-			}
+			this.phase = Phase.OVER;
 		}
 		finishIfDone();
+		return true;
 	}
 
-	private Flux<DataBuffer> read(ClientHttpResponse response) {
-		synchronized (this) {
-			if (this.reason != null) {
-				// Only to one who asks: a caller that has gone would have it in the log.
-				return Flux.error(reason(), true);
-			}
-			if (this.phase == Phase.UNREAD) {
-				this.phase = Phase.READING;
-			}
+	/** Whether the caller went away before it began to read. */
+	final synchronized boolean unread() {
+		boolean unread = this.phase == Phase.NEW || this.phase == Phase.CONNECTING || this.phase == Phase.UNREAD;
+		if (unread) {
+			this.phase = Phase.OVER;
 		}
-		return response.getBody()
-			.onErrorMap(this::translate)
-			.takeUntilOther(this.cut.asMono())
-			.concatWith(Mono.defer(() -> (this.reason != null) ? Mono.error(reason()) : Mono.empty()))
-			.doFinally((signal) -> over());
+		return unread;
 	}
 
-	private void over() {
+	/**
+	 * A caller asks for the body.
+	 * @return whether it is the one that reads it
+	 */
+	final synchronized boolean reads(BodyReader reader) {
+		if (this.phase != Phase.UNREAD) {
+			return false;
+		}
+		this.phase = Phase.READING;
+		this.reader = reader;
+		return true;
+	}
+
+	/** Why there is nothing to read any more, null if there may be. */
+	final @Nullable Throwable endedBecause() {
+		Supplier<? extends Throwable> reason = this.reason;
+		return (reason != null) ? reason.get() : null;
+	}
+
+	/** Nobody wants anything any more. */
+	final void over() {
 		synchronized (this) {
 			this.phase = Phase.OVER;
 		}
 		finishIfDone();
 	}
+
+	final Throwable translate(Throwable error) {
+		return this.session.translate(describe(), error);
+	}
+
+	// The end.
 
 	/**
 	 * Ends the exchange, if it goes on.
@@ -221,59 +162,88 @@ final class Exchange {
 	 * keep the connection
 	 * @return completes once the wire is free or closed
 	 */
-	Mono<Void> stop(Supplier<? extends Throwable> reason, boolean drain) {
+	final Mono<Void> stop(Supplier<? extends Throwable> reason, boolean drain) {
 		Phase before;
+		BodyReader reader;
+		Mono<Void> end;
 		synchronized (this) {
+			if (this.finished) {
+				return Mono.empty();
+			}
+			if (this.done == null) {
+				this.done = Sinks.empty();
+			}
+			end = this.done.asMono();
 			if (this.reason != null) {
-				return this.done.asMono();
+				return end;
 			}
 			this.reason = reason;
 			before = this.phase;
 			if (before == Phase.UNREAD) {
 				this.phase = Phase.DRAINING;
+				this.reader = new Drain(drain ? Drain.ENOUGH : 0, this::drained);
 			}
+			else if (before == Phase.CONNECTING) {
+				this.phase = Phase.OVER;
+			}
+			reader = this.reader;
 		}
 		setDeadline(this.session.drainTimeout());
-		ClientHttpResponse unread = this.response;
 		switch (before) {
-			case CONNECTING -> this.unwanted.tryEmitEmpty();
-			case READING -> this.cut.tryEmitEmpty();
-			case UNREAD -> drain(Objects.requireNonNull(unread), drain ? Drain.ENOUGH : 0);
+			case CONNECTING -> {
+				giveUp(reason.get());
+				finishIfDone();
+			}
+			case UNREAD -> ((Drain) Objects.requireNonNull(reader)).subscribeTo(Objects.requireNonNull(this.response));
+			case READING -> Objects.requireNonNull(reader).cut();
 			// Either its caller has read it, and then it has left the wire before the
 			// close comes; or its caller has gone, and then nothing is left to wait for.
-			case OVER -> this.wires.close();
-			case DRAINING -> {
-				// The wire is being freed already.
+			case OVER -> this.wires.close(this::finishIfDone);
+			default -> {
+				// Not begun, or the wire is being freed already.
 			}
 		}
-		return this.done.asMono();
+		return end;
 	}
 
-	private void drain(ClientHttpResponse unread, int limit) {
-		Drain.run(unread, limit, this.cut.asMono(), (hadBody) -> {
-			if (hadBody) {
-				this.session.unreadBody(describe());
-			}
-			over();
-		});
+	private void drained(boolean hadBody) {
+		if (hadBody) {
+			this.session.unreadBody(describe());
+		}
+		over();
+	}
+
+	private void left(Connection wire) {
+		if (this.reason == null) {
+			finishIfDone();
+		}
+		else {
+			// Somebody waits for the end. One step later the connection is back in its
+			// pool, where the next request finds it.
+			Wires.onItsThread(wire, this::finishIfDone);
+		}
 	}
 
 	/** What takes too long is ended, then closed, then given up. */
-	void overdue() {
+	final void overdue() {
 		boolean stopped;
 		boolean closed;
+		BodyReader reader;
 		synchronized (this) {
 			stopped = this.reason != null;
 			closed = this.closing;
 			this.closing = stopped;
+			reader = this.reader;
 		}
 		if (!stopped) {
 			stop(() -> this.limit.error(this.session.name(), describe()), false);
 		}
 		else if (!closed) {
 			setDeadline(this.session.drainTimeout());
-			this.cut.tryEmitEmpty();
-			this.wires.close();
+			if (reader != null) {
+				reader.cut();
+			}
+			this.wires.close(this::finishIfDone);
 		}
 		else if (!this.finished) {
 			// Only a blocked event loop leads here.
@@ -282,21 +252,17 @@ final class Exchange {
 		}
 	}
 
-	long deadline() {
+	final long deadline() {
 		return this.deadline;
 	}
 
-	private void setDeadline(Duration delay) {
+	final void setDeadline(Duration delay) {
 		Deadlines deadlines = this.session.deadlines();
 		this.deadline = deadlines.in(delay);
 		deadlines.watch(this);
-		if (this.finished) {
-			// After being added, so that either this or the finish removes it.
-			deadlines.forget(this);
-		}
 	}
 
-	private void finishIfDone() {
+	final void finishIfDone() {
 		synchronized (this) {
 			if (this.phase != Phase.OVER || !this.wires.isEmpty()) {
 				return;
@@ -306,21 +272,24 @@ final class Exchange {
 	}
 
 	private void finish() {
-		this.finished = true;
+		Sinks.Empty<Void> done;
+		synchronized (this) {
+			if (this.finished) {
+				return;
+			}
+			this.finished = true;
+			done = this.done;
+		}
 		this.session.finished(this);
-		this.done.tryEmitEmpty();
-	}
-
-	private Throwable reason() {
-		Supplier<? extends Throwable> ended = this.reason;
-		return (ended != null) ? ended.get() : new IllegalStateException(describe() + " ended without an answer");
-	}
-
-	private Throwable translate(Throwable error) {
-		return this.session.translate(describe(), error);
+		if (done != null) {
+			done.tryEmitEmpty();
+		}
 	}
 
 	private enum Phase {
+
+		/** Nobody has asked for the answer yet. */
+		NEW,
 
 		/** No answer yet. */
 		CONNECTING,
@@ -336,6 +305,14 @@ final class Exchange {
 
 		/** Nobody wants anything any more. */
 		OVER
+
+	}
+
+	/** Reads the body. */
+	interface BodyReader {
+
+		/** Stops, from any thread, at once; the connection is closed. */
+		void cut();
 
 	}
 

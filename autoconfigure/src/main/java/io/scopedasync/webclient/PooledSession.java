@@ -2,6 +2,8 @@ package io.scopedasync.webclient;
 
 import java.net.URI;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 import io.netty.channel.ChannelOption;
@@ -32,6 +34,9 @@ final class PooledSession {
 	private final ConnectionProvider connections;
 
 	private final ClientHttpConnector connector;
+
+	/** Those that have begun and not ended, of whoever is lent the session. */
+	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
 	private final Mono<Void> closed;
 
@@ -118,6 +123,10 @@ final class PooledSession {
 
 	List<CookieJar.Entry> cookies(URI uri) {
 		return this.options.cookies ? this.cookies.matching(uri) : List.of();
+	}
+
+	Set<Exchange> exchanges() {
+		return this.exchanges;
 	}
 
 	ClientHttpConnector connector() {

@@ -2,10 +2,9 @@ package io.scopedasync.webclient;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 import io.netty.handler.timeout.ReadTimeoutException;
@@ -18,6 +17,7 @@ import reactor.pool.PoolAcquireTimeoutException;
 import reactor.pool.PooledRef;
 
 import org.springframework.http.HttpMethod;
+import org.springframework.http.client.reactive.ClientHttpConnector;
 import org.springframework.http.client.reactive.ClientHttpRequest;
 import org.springframework.http.client.reactive.ClientHttpResponse;
 import org.springframework.web.reactive.function.client.WebClient;
@@ -34,8 +34,6 @@ public final class Session {
 
 	/** Null while nobody is lent the session: in login and logout. */
 	private final @Nullable PooledRef<PooledSession> ref;
-
-	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
 	private volatile boolean ended;
 
@@ -88,14 +86,7 @@ public final class Session {
 
 	Mono<ClientHttpResponse> exchange(HttpMethod method, URI uri, @Nullable Duration remaining,
 			Function<? super ClientHttpRequest, Mono<Void>> callback) {
-		Exchange exchange = new Exchange(this, method, uri, limit(remaining));
-		this.exchanges.add(exchange);
-		if (this.ended) {
-			// After adding, so that either this or the end of the session sees the other.
-			this.exchanges.remove(exchange);
-			return Mono.error(ended(exchange.describe()));
-		}
-		return exchange.run(this.pooled.connector(), callback);
+		return new HttpExchange(this, method, uri, limit(remaining), callback);
 	}
 
 	private RequestLimit limit(@Nullable Duration remaining) {
@@ -115,12 +106,12 @@ public final class Session {
 	 */
 	Mono<Void> end() {
 		this.ended = true;
-		if (this.exchanges.isEmpty()) {
-			return Mono.empty();
+		List<Mono<Void>> ends = new ArrayList<>(1);
+		for (Exchange exchange : this.pooled.exchanges()) {
+			if (exchange.belongsTo(this)) {
+				ends.add(exchange.stop(() -> ended(exchange.describe()), true));
+			}
 		}
-		List<Mono<Void>> ends = this.exchanges.stream()
-			.map((exchange) -> exchange.stop(() -> ended(exchange.describe()), true))
-			.toList();
 		return (ends.size() == 1) ? ends.get(0) : Mono.when(ends);
 	}
 
@@ -133,9 +124,20 @@ public final class Session {
 		return end().then(Mono.defer(() -> this.invalid ? ref.invalidate() : ref.release()));
 	}
 
-	private ScopeClosedException ended(String request) {
+	ScopeClosedException ended(String request) {
 		return new ScopeClosedException(name(), request + " was under way when the scope of session '" + name()
 				+ "' ended, or was sent after it. Have the scoped method's result wait for every request that it sends.");
+	}
+
+	/** An exchange is about to begin; false if it must not. */
+	boolean begun(Exchange exchange) {
+		this.pooled.exchanges().add(exchange);
+		// After adding, so that either this or the end of the session sees the other.
+		return !this.ended;
+	}
+
+	ClientHttpConnector connector() {
+		return this.pooled.connector();
 	}
 
 	void answered(URI uri, ClientHttpResponse response) {
@@ -148,8 +150,7 @@ public final class Session {
 	}
 
 	void finished(Exchange exchange) {
-		deadlines().forget(exchange);
-		this.exchanges.remove(exchange);
+		this.pooled.exchanges().remove(exchange);
 	}
 
 	void unreadBody(String request) {

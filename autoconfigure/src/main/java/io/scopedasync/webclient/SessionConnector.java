@@ -33,7 +33,7 @@ final class SessionConnector implements ClientHttpConnector {
 
 	static ExchangeFilterFunction outermost(Mono<Session> session) {
 		Mono<Optional<Duration>> remaining = Scope.current().map(Scope::remaining).defaultIfEmpty(Optional.empty());
-		Mono<Caller> caller = session.zipWith(remaining, Caller::new);
+		Mono<Caller> caller = session.flatMap((found) -> remaining.map((left) -> new Caller(found, left)));
 		return (request, next) -> caller.flatMap((found) -> send(request, next, found));
 	}
 

@@ -1,6 +1,7 @@
 package io.scopedasync.webclient;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -65,7 +66,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	SessionResource(SessionOptions options) {
 		this.options = options;
-		this.deadlines = new Deadlines(options.clock);
+		this.deadlines = new Deadlines(options.clock, this::exchanges);
 		this.totalLimit = new RequestLimit(options.totalTimeout, "its total-timeout", options.totalTimeout);
 		this.webClient = options.webClient.clientConnector(SessionConnector.INSTANCE);
 		this.client = client(held());
@@ -220,6 +221,11 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	Mono<Void> after(Duration delay) {
 		return Mono.create((sink) -> sink.onDispose(this.options.clock.schedule(sink::success, delay)));
+	}
+
+	/** Those under way. */
+	List<Exchange> exchanges() {
+		return this.open.stream().flatMap((session) -> session.exchanges().stream()).toList();
 	}
 
 	Deadlines deadlines() {

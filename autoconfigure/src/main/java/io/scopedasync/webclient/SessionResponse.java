@@ -1,7 +1,5 @@
 package io.scopedasync.webclient;
 
-import java.util.function.Function;
-
 import reactor.core.publisher.Flux;
 
 import org.springframework.core.io.buffer.DataBuffer;
@@ -18,11 +16,11 @@ final class SessionResponse implements ClientHttpResponse {
 
 	private final ClientHttpResponse response;
 
-	private final Flux<DataBuffer> body;
+	private final Exchange exchange;
 
-	SessionResponse(ClientHttpResponse response, Function<ClientHttpResponse, Flux<DataBuffer>> read) {
+	SessionResponse(ClientHttpResponse response, Exchange exchange) {
 		this.response = response;
-		this.body = Flux.defer(() -> read.apply(response));
+		this.exchange = exchange;
 	}
 
 	@Override
@@ -47,7 +45,7 @@ final class SessionResponse implements ClientHttpResponse {
 
 	@Override
 	public Flux<DataBuffer> getBody() {
-		return this.body;
+		return new SessionBody(this.response, this.exchange);
 	}
 
 }

@@ -1,8 +1,9 @@
 package io.scopedasync.webclient;
 
-import java.util.HashSet;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
 
 import reactor.netty.Connection;
 
@@ -12,21 +13,24 @@ import reactor.netty.Connection;
  */
 final class Wires {
 
-	private final Set<Connection> open = new HashSet<>(2);
+	private final List<Connection> open = new ArrayList<>(1);
 
-	private final Runnable onLeft;
+	private final Consumer<Connection> onLeft;
+
+	private boolean any;
 
 	/**
 	 * Creates an empty set.
-	 * @param onLeft called, on its thread, each time that a connection has been left; it
-	 * is closed then, or about to return to its pool
+	 * @param onLeft called, on its thread, with each connection that has been left; it is
+	 * closed then, or about to return to its pool
 	 */
-	Wires(Runnable onLeft) {
+	Wires(Consumer<Connection> onLeft) {
 		this.onLeft = onLeft;
 	}
 
 	void add(Connection wire) {
 		synchronized (this) {
+			this.any = true;
 			this.open.add(wire);
 		}
 		wire.onTerminate().subscribe(null, (error) -> left(wire), () -> left(wire));
@@ -36,7 +40,11 @@ final class Wires {
 		synchronized (this) {
 			this.open.remove(wire);
 		}
-		this.onLeft.run();
+		this.onLeft.accept(wire);
+	}
+
+	synchronized boolean hasHadAny() {
+		return this.any;
 	}
 
 	synchronized boolean isEmpty() {
@@ -45,11 +53,12 @@ final class Wires {
 
 	/**
 	 * Closes those that have not been left yet, soon.
+	 * @param then called for each afterwards, on its thread
 	 */
-	void close() {
-		Set<Connection> wires;
+	void close(Runnable then) {
+		List<Connection> wires;
 		synchronized (this) {
-			wires = Set.copyOf(this.open);
+			wires = List.copyOf(this.open);
 		}
 		for (Connection wire : wires) {
 			// Only on its own thread is it sure that the connection is not yet another
@@ -58,6 +67,7 @@ final class Wires {
 				if (contains(wire)) {
 					wire.dispose();
 				}
+				then.run();
 			});
 		}
 	}

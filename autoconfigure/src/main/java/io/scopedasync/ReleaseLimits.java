@@ -1,0 +1,135 @@
+package io.scopedasync;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The limits of all releases. All are of one length, so they pass in the order in which
+ * they began, and one timer does for all: a release that ends in time touches none. A
+ * timer for each would wake a sleeping thread for each.
+ */
+final class ReleaseLimits {
+
+	private final ScopeClock clock;
+
+	private final long length;
+
+	private @Nullable Limit first;
+
+	private @Nullable Limit last;
+
+	/** Whether there is a timer; it may fire in vain, because nothing disposes of it. */
+	private boolean armed;
+
+	ReleaseLimits(ScopeClock clock, long length) {
+		this.clock = clock;
+		this.length = length;
+	}
+
+	/**
+	 * Gives a step of a scope its time.
+	 * @throws RuntimeException if the clock was shut down; then the limit never passes
+	 */
+	synchronized void begin(Limit limit) {
+		arm(this.length);
+		limit.passesAt = this.clock.nanos() + this.length;
+		limit.previous = this.last;
+		if (this.last == null) {
+			this.first = limit;
+		}
+		else {
+			this.last.next = limit;
+		}
+		this.last = limit;
+		limit.pending = true;
+	}
+
+	/** The step has ended, in time or not. */
+	synchronized void end(Limit limit) {
+		if (!limit.pending) {
+			return;
+		}
+		limit.pending = false;
+		Limit before = limit.previous;
+		Limit after = limit.next;
+		if (before == null) {
+			this.first = after;
+		}
+		else {
+			before.next = after;
+		}
+		if (after == null) {
+			this.last = before;
+		}
+		else {
+			after.previous = before;
+		}
+		limit.previous = null;
+		limit.next = null;
+	}
+
+	private void arm(long delay) {
+		if (!this.armed) {
+			this.clock.scheduleNanos(this::look, delay);
+			this.armed = true;
+		}
+	}
+
+	private void look() {
+		for (Limit limit : takePassed()) {
+			limit.passed = true;
+			try {
+				limit.scope.drive();
+			}
+			catch (Throwable ex) {
+				// Thrown by a caller that was told: those behind it have their limits
+				// too.
+				limit.scope.scope().undelivered(ex);
+			}
+		}
+	}
+
+	private synchronized List<Limit> takePassed() {
+		this.armed = false;
+		long now = this.clock.nanos();
+		List<Limit> passed = new ArrayList<>();
+		Limit limit = this.first;
+		while (limit != null && limit.passesAt - now <= 0) {
+			passed.add(limit);
+			end(limit);
+			limit = this.first;
+		}
+		if (limit != null) {
+			arm(limit.passesAt - now);
+		}
+		return passed;
+	}
+
+	/** The time of one step. */
+	static final class Limit {
+
+		final Entry entry;
+
+		final ScopeState scope;
+
+		/** A limit may pass while its step ends. */
+		volatile boolean passed;
+
+		private long passesAt;
+
+		private boolean pending;
+
+		private @Nullable Limit previous;
+
+		private @Nullable Limit next;
+
+		Limit(Entry entry, ScopeState scope) {
+			this.entry = entry;
+			this.scope = scope;
+		}
+
+	}
+
+}
