@@ -41,7 +41,7 @@ public class HttpBenchmark {
 
 	private static final int ROUNDS = 5;
 
-	private static final int VARIANTS = 2;
+	private static final int VARIANTS = 3;
 
 	private final DisposableServer server = HttpServer.create()
 		.host("127.0.0.1")
@@ -53,9 +53,10 @@ public class HttpBenchmark {
 
 	private final ConnectionProvider connections = ConnectionProvider.create("benchmark", CONCURRENCY);
 
+	/** As Spring Boot makes it, and as sessions do: with compression. */
 	private final WebClient plain = WebClient.builder()
 		.baseUrl(this.url)
-		.clientConnector(new ReactorClientHttpConnector(HttpClient.create(this.connections)))
+		.clientConnector(new ReactorClientHttpConnector(HttpClient.create(this.connections).compress(true)))
 		.build();
 
 	private final AsyncScopes scopes = AsyncScopes.create();
@@ -65,12 +66,21 @@ public class HttpBenchmark {
 		.size(CONCURRENCY, CONCURRENCY)
 		.build();
 
+	private final SessionResource oneSession = SessionResource.builder("one")
+		.webClient(WebClient.builder().baseUrl(this.url))
+		.size(1, 1)
+		.connections(CONCURRENCY)
+		.build();
+
 	/** The one that is injected. */
 	private final WebClient ofSession = this.sessions.client();
+
+	private final WebClient ofOneSession = this.oneSession.client();
 
 	@TearDown
 	public void stop() {
 		this.sessions.close().block(Peers.LIMIT);
+		this.oneSession.close().block(Peers.LIMIT);
 		this.connections.dispose();
 		this.server.disposeNow();
 	}
@@ -79,9 +89,13 @@ public class HttpBenchmark {
 		return client.get().uri("/").retrieve().bodyToMono(String.class);
 	}
 
-	private static long time(Supplier<Publisher<String>> call) {
+	private static Mono<Void> batch(Supplier<Publisher<String>> call) {
+		return Flux.range(0, BATCH).flatMap((i) -> call.get(), CONCURRENCY).then();
+	}
+
+	private static long time(Mono<Void> batch) {
 		long time = System.nanoTime();
-		Flux.range(0, BATCH).flatMap((i) -> call.get(), CONCURRENCY).blockLast(Peers.LIMIT);
+		batch.block(Peers.LIMIT);
 		return System.nanoTime() - time;
 	}
 
@@ -89,8 +103,9 @@ public class HttpBenchmark {
 	@OperationsPerInvocation(BATCH * ROUNDS * VARIANTS)
 	public void requests(Count count) {
 		for (int i = 0; i < ROUNDS; i++) {
-			count.plain += time(() -> get(this.plain));
-			count.ours += time(() -> this.scopes.use(this.sessions, (session) -> get(this.ofSession)));
+			count.plain += time(batch(() -> get(this.plain)));
+			count.ours += time(batch(() -> this.scopes.use(this.sessions, (session) -> get(this.ofSession))));
+			count.oneScope += time(this.scopes.use(this.oneSession, (session) -> batch(() -> get(this.ofOneSession))));
 			count.requests += BATCH;
 		}
 	}
@@ -107,6 +122,8 @@ public class HttpBenchmark {
 		public long plain;
 
 		public long ours;
+
+		public long oneScope;
 
 	}
 

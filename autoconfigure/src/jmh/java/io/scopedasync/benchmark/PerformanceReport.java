@@ -67,7 +67,9 @@ public final class PerformanceReport {
 					(r) -> ratio(r.timeOfPeer("bodies", "ours"), r.timeOfPeer("bodies", "flatMap10"))),
 			row("… beside reactor-pool", RATIO,
 					(r) -> ratio(r.timeOfPeer("bodies", "ours"), r.timeOfPeer("bodies", "reactorPool"))),
-			row("HTTP request through a session, beside a shared `WebClient`", 1.05, RATIO,
+			row("HTTP request through the session of a scope, beside a shared `WebClient`", 1.05, RATIO,
+					(r) -> r.counter("http", "", "oneScope", "plain")),
+			row("… through a session and a scope of its own", 1.05, RATIO,
 					(r) -> r.counter("http", "", "ours", "plain")));
 
 	private PerformanceReport() {
