@@ -1,10 +1,12 @@
 package io.scopedasync;
 
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -90,6 +92,16 @@ public interface AsyncResource<T> {
 	 */
 	default Nesting nesting() {
 		return Nesting.SEPARATE;
+	}
+
+	/**
+	 * From which age on a scope that holds this counts as overdue.
+	 * @return null unless the resource knows better: as for all others. Of several
+	 * resources the shortest counts; {@code ChronoUnit.FOREVER.getDuration()} is for what
+	 * is held without end
+	 */
+	default @Nullable Duration leakThreshold() {
+		return null;
 	}
 
 	/**

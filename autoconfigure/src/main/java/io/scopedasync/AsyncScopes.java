@@ -166,6 +166,16 @@ public interface AsyncScopes {
 	List<Scope> openScopes();
 
 	/**
+	 * Takes out the scopes whose body runs but that nobody can reach any more: the body's
+	 * publisher has forgotten its subscriber, or the future was dropped, and whoever
+	 * waited has gone. They are noticed some time after a garbage collection. Only of
+	 * scopes that are {@linkplain Builder#tracked tracked}.
+	 * @return for each a scope opened by hand that took its place, holds what it held and
+	 * is to be ended by the caller; one that was around another lost one ends after that
+	 */
+	List<Scope> takeLost();
+
+	/**
 	 * The open scopes that hold a resource or wait for it.
 	 * @param resource the resource
 	 * @return a snapshot
@@ -269,6 +279,20 @@ public interface AsyncScopes {
 		 * @return this
 		 */
 		Builder tracked(boolean tracked);
+
+		/**
+		 * Of which scopes the call site is kept, if they are tracked.
+		 * @param sampler {@link CallSiteSampler#NONE} unless set
+		 * @return this
+		 */
+		Builder callSites(CallSiteSampler sampler);
+
+		/**
+		 * What is told of that which must not happen.
+		 * @param watcher {@link ScopeWatcher#NONE} unless set
+		 * @return this
+		 */
+		Builder watcher(ScopeWatcher watcher);
 
 		/**
 		 * Builds the scopes.

@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
 
@@ -106,6 +107,11 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	@Override
 	public String name() {
 		return this.resource.name();
+	}
+
+	@Override
+	public @Nullable Duration leakThreshold() {
+		return this.resource.leakThreshold();
 	}
 
 	/** Both values of a composition; the body sees only the second. */

@@ -55,6 +55,7 @@ final class CurrentScope {
 			}
 			String name = resource.name();
 			if (scope != null && scope.state() == Scope.State.CLOSED) {
+				scope.scopes.watcher.usedAfterClose(scope.name(), name);
 				return Mono.error(new ScopeClosedException(scope.name(), "'" + name + "' was used after scope '"
 						+ scope.name() + "' had ended and given it back: use it inside the scope only."));
 			}

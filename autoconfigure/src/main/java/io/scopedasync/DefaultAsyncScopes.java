@@ -2,8 +2,13 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -42,6 +47,10 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	/** Whether each scope is known from its first moment on. */
 	final boolean tracked;
 
+	final CallSiteSampler callSites;
+
+	final ScopeWatcher watcher;
+
 	/** Whether anybody asks for the time. */
 	final boolean timed;
 
@@ -67,6 +76,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;
 		this.tracked = builder.tracked;
+		this.callSites = builder.callSites;
+		this.watcher = builder.watcher;
 		this.timed = builder.tracked || builder.recorder != ScopeRecorder.NOOP;
 	}
 
@@ -135,6 +146,28 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return openScopes((scope) -> scope.involves(identity));
 	}
 
+	@Override
+	public List<Scope> takeLost() {
+		Map<OpenRecord, OpenScope> found = new LinkedHashMap<>();
+		Set<OpenRecord> lost = new HashSet<>(this.open.takeLost());
+		for (OpenRecord record : lost) {
+			inPlaceOf(record, lost, found);
+		}
+		return List.copyOf(found.values());
+	}
+
+	/** Those around it first, so that it ends before them. */
+	private static OpenScope inPlaceOf(OpenRecord record, Set<OpenRecord> lost, Map<OpenRecord, OpenScope> found) {
+		OpenScope scope = found.get(record);
+		if (scope == null) {
+			OpenRecord parent = record.parent;
+			boolean parentLost = parent != null && lost.contains(parent);
+			scope = OpenScope.inPlaceOf(record, parentLost ? inPlaceOf(parent, lost, found) : null);
+			found.put(record, scope);
+		}
+		return scope;
+	}
+
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {
 		return this.open.snapshot()
 			.stream()
@@ -170,7 +203,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	private void force(Consumer<? super List<Scope>> leftOpen) {
 		this.graceIsOver = true;
-		List<Scope> rest = openScopes();
+		List<Scope> rest = new ArrayList<>(openScopes());
+		rest.addAll(takeLost());
 		try {
 			leftOpen.accept(rest);
 		}
@@ -220,6 +254,10 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 		private boolean tracked;
 
+		private CallSiteSampler callSites = CallSiteSampler.NONE;
+
+		private ScopeWatcher watcher = ScopeWatcher.NONE;
+
 		@Override
 		public Builder clock(ScopeClock clock) {
 			this.clock = Objects.requireNonNull(clock, "clock");
@@ -253,6 +291,18 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		@Override
 		public Builder tracked(boolean tracked) {
 			this.tracked = tracked;
+			return this;
+		}
+
+		@Override
+		public Builder callSites(CallSiteSampler sampler) {
+			this.callSites = Objects.requireNonNull(sampler, "sampler");
+			return this;
+		}
+
+		@Override
+		public Builder watcher(ScopeWatcher watcher) {
+			this.watcher = Objects.requireNonNull(watcher, "watcher");
 			return this;
 		}
 

@@ -114,6 +114,7 @@ final class EnteredEntry<T> extends StackedEntry {
 			// Gone if a transfer was faster, which recorded it: held by another scope.
 			if (now != GONE) {
 				recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+				scope.holds(this);
 			}
 			this.sink.success((T) RawResource.view(resource(), value()));
 		}
@@ -134,6 +135,7 @@ final class EnteredEntry<T> extends StackedEntry {
 	private void releaseEarly() {
 		if (move(ARRIVED, RELEASING)) {
 			this.releasedEarly = true;
+			this.scope.holdsNoMore(this);
 			Exit end = this.scope.end;
 			Exit exit = (end != null) ? end : Exit.cancelled("not wanted any more");
 			this.scope.carried(() -> release(exit));

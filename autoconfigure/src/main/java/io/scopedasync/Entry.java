@@ -81,6 +81,9 @@ abstract class Entry extends Waiter {
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
+	/** What its scope's record knows of it; guarded by that. */
+	OpenRecord.@Nullable Held held;
+
 	/** Whether the recorder knows how the acquisition ended. */
 	boolean recorded;
 

@@ -43,6 +43,10 @@ abstract class NestedScope extends ScopeMachine {
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
+			this.thread = Thread.currentThread().getName();
+			if (scopes.callSites.samples(this.spec.name)) {
+				this.callSite = new CallSite(this.spec.name);
+			}
 			becomeKnown();
 		}
 		if (parent != null) {
@@ -202,6 +206,9 @@ abstract class NestedScope extends ScopeMachine {
 	final void releaseLate(Entry entry, Object value) {
 		Exit end = this.end;
 		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
+		if (!(entry.resource instanceof Resources.Handler)) {
+			this.scopes.watcher.late(scope(), entry.resource().name());
+		}
 		AsyncResource<?> resource = entry.resource();
 		carried(() -> {
 			try {

@@ -19,6 +19,44 @@ final class OpenScope extends RunningScope {
 		}
 	}
 
+	/**
+	 * What takes the place of a scope that was lost, to release what that one held.
+	 */
+	static OpenScope inPlaceOf(OpenRecord lost, @Nullable RunningScope parent) {
+		OpenScope scope = new OpenScope(lost.scopes, ScopeSpec.of(lost.spec.name()));
+		if (lost.carried != null) {
+			scope.extras().carried = lost.carried;
+		}
+		scope.since = lost.since;
+		scope.thread = lost.thread;
+		scope.callSite = lost.callSite;
+		scope.shared = true;
+		// Also while an application closes, which refuses those that begin.
+		lost.scopes.open.add(scope);
+		scope.id = lost.id;
+		if (parent != null) {
+			parent.adopt(scope);
+		}
+		scope.run();
+		for (OpenRecord.Held held : lost.held()) {
+			scope.takeOver(held);
+		}
+		return scope;
+	}
+
+	private void takeOver(OpenRecord.Held held) {
+		StackedEntry entry = new StackedEntry(this, held.resource);
+		entry.value = (held.value != null) ? held.value : this;
+		entry.recorded = true;
+		entry.set(ARRIVED);
+		if (pushUnlessEnding(entry)) {
+			holds(entry);
+		}
+		else {
+			releaseLate(entry, entry.value());
+		}
+	}
+
 	@Override
 	boolean isByHand() {
 		return true;

@@ -6,8 +6,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which scopes are open: linked lists in stripes, so that entering and leaving allocates
- * nothing and threads rarely meet. The scopes are the nodes.
+ * Which scopes are open: linked lists in stripes, so that threads rarely meet. A scope is
+ * the node itself, so that entering and leaving allocates nothing, until nothing is left
+ * to do but to wait for its body: then its {@link OpenRecord} takes its place, which does
+ * not keep it alive.
  */
 final class OpenScopes {
 
@@ -17,6 +19,11 @@ final class OpenScopes {
 	private static final class Stripe {
 
 		@Nullable ScopeMachine first;
+
+		@Nullable OpenRecord firstRecord;
+
+		/** How many have been added. */
+		long count;
 
 	}
 
@@ -40,34 +47,74 @@ final class OpenScopes {
 				first.previousOpen = scope;
 			}
 			stripe.first = scope;
+			scope.id = ++stripe.count * STRIPES + index;
 		}
 		scope.stripe = (short) index;
+	}
+
+	/** By the scope's driver, after {@link #add}: from now on it may be lost. */
+	void loosen(ScopeMachine scope, OpenRecord record) {
+		Stripe stripe = this.stripes[scope.stripe];
+		synchronized (stripe) {
+			unlink(stripe, scope);
+			OpenRecord first = stripe.firstRecord;
+			record.next = first;
+			if (first != null) {
+				first.previous = record;
+			}
+			stripe.firstRecord = record;
+		}
 	}
 
 	/** By the scope's driver, once, after {@link #add}. */
 	void remove(ScopeMachine scope) {
 		Stripe stripe = this.stripes[scope.stripe];
 		synchronized (stripe) {
-			ScopeMachine previous = scope.previousOpen;
-			ScopeMachine next = scope.nextOpen;
-			if (previous == null) {
-				stripe.first = next;
+			if (scope.isLoosened()) {
+				unlink(stripe, scope.record());
 			}
 			else {
-				previous.nextOpen = next;
+				unlink(stripe, scope);
 			}
-			if (next != null) {
-				next.previousOpen = previous;
-			}
-			scope.previousOpen = null;
-			scope.nextOpen = null;
 		}
+	}
+
+	private static void unlink(Stripe stripe, ScopeMachine scope) {
+		ScopeMachine previous = scope.previousOpen;
+		ScopeMachine next = scope.nextOpen;
+		if (previous == null) {
+			stripe.first = next;
+		}
+		else {
+			previous.nextOpen = next;
+		}
+		if (next != null) {
+			next.previousOpen = previous;
+		}
+		scope.previousOpen = null;
+		scope.nextOpen = null;
+	}
+
+	private static void unlink(Stripe stripe, OpenRecord record) {
+		OpenRecord previous = record.previous;
+		OpenRecord next = record.next;
+		if (previous == null) {
+			stripe.firstRecord = next;
+		}
+		else {
+			previous.next = next;
+		}
+		if (next != null) {
+			next.previous = previous;
+		}
+		record.previous = null;
+		record.next = null;
 	}
 
 	boolean isEmpty() {
 		for (Stripe stripe : this.stripes) {
 			synchronized (stripe) {
-				if (stripe.first != null) {
+				if (stripe.first != null || stripe.firstRecord != null) {
 					return false;
 				}
 			}
@@ -75,6 +122,7 @@ final class OpenScopes {
 		return true;
 	}
 
+	/** Those that are not lost. */
 	List<RunningScope> snapshot() {
 		List<RunningScope> scopes = new ArrayList<>();
 		for (Stripe stripe : this.stripes) {
@@ -82,9 +130,34 @@ final class OpenScopes {
 				for (ScopeMachine scope = stripe.first; scope != null; scope = scope.nextOpen) {
 					scopes.add((RunningScope) scope);
 				}
+				for (OpenRecord record = stripe.firstRecord; record != null; record = record.next) {
+					RunningScope scope = record.get();
+					if (scope != null) {
+						scopes.add(scope);
+					}
+				}
 			}
 		}
 		return scopes;
+	}
+
+	/** Takes out those that nobody can reach any more, youngest first. */
+	List<OpenRecord> takeLost() {
+		List<OpenRecord> lost = new ArrayList<>();
+		for (Stripe stripe : this.stripes) {
+			synchronized (stripe) {
+				OpenRecord record = stripe.firstRecord;
+				while (record != null) {
+					OpenRecord next = record.next;
+					if (record.refersTo(null)) {
+						unlink(stripe, record);
+						lost.add(record);
+					}
+					record = next;
+				}
+			}
+		}
+		return lost;
 	}
 
 }

@@ -1,10 +1,12 @@
 package io.scopedasync;
 
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
+import org.jspecify.annotations.Nullable;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 
@@ -116,6 +118,11 @@ final class Resources {
 		@Override
 		public Nesting nesting() {
 			return this.resource.nesting();
+		}
+
+		@Override
+		public @Nullable Duration leakThreshold() {
+			return this.resource.leakThreshold();
 		}
 
 		@Override

@@ -28,7 +28,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	/** What is being acquired, held or released, in order of entry. */
-	private List<Entry> openEntries() {
+	final List<Entry> openEntries() {
 		List<Entry> entries = new ArrayList<>();
 		ScopeExtras extras = this.extras;
 		if (extras != null) {
@@ -47,6 +47,21 @@ abstract class RunningScope extends NestedScope implements Scope {
 	@Override
 	public final String name() {
 		return this.spec.name;
+	}
+
+	@Override
+	public final long id() {
+		return this.id;
+	}
+
+	@Override
+	public final @Nullable String thread() {
+		return this.thread;
+	}
+
+	@Override
+	public final @Nullable CallSite callSite() {
+		return this.callSite;
 	}
 
 	@Override
@@ -70,6 +85,21 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final Duration age() {
 		return this.scopes.timed ? Duration.ofNanos(Math.max(0, this.scopes.clock.nanos() - this.since))
 				: Duration.ZERO;
+	}
+
+	@Override
+	public final @Nullable Duration leakThreshold() {
+		if (this.spec.leakThreshold != null) {
+			return this.spec.leakThreshold;
+		}
+		Duration shortest = null;
+		for (Entry entry : openEntries()) {
+			Duration one = entry.resource().leakThreshold();
+			if (one != null && (shortest == null || one.compareTo(shortest) < 0)) {
+				shortest = one;
+			}
+		}
+		return shortest;
 	}
 
 	@Override
@@ -112,7 +142,10 @@ abstract class RunningScope extends NestedScope implements Scope {
 		entry.value = this;
 		entry.recorded = true;
 		entry.set(ARRIVED);
-		if (!pushUnlessEnding(entry)) {
+		if (pushUnlessEnding(entry)) {
+			holds(entry);
+		}
+		else {
 			releaseLate(entry, this);
 		}
 	}
@@ -148,11 +181,31 @@ abstract class RunningScope extends NestedScope implements Scope {
 			// Not read before: it may have arrived just now.
 			entry.value = from.value;
 			from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+			from.scope().holdsNoMore(from);
 			entry.recorded = true;
 			entry.set(ARRIVED);
-			if (!pushUnlessEnding(entry)) {
+			if (pushUnlessEnding(entry)) {
+				holds(entry);
+			}
+			else {
 				releaseLate(entry, entry.value());
 			}
+		}
+	}
+
+	/** An entry has arrived while the body runs. */
+	final void holds(Entry entry) {
+		OpenRecord record = this.record;
+		if (record != null) {
+			record.add(entry);
+		}
+	}
+
+	/** An entry left before the end of the scope. */
+	final void holdsNoMore(Entry entry) {
+		OpenRecord record = this.record;
+		if (record != null) {
+			record.remove(entry);
 		}
 	}
 

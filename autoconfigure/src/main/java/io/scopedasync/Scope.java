@@ -31,6 +31,25 @@ public interface Scope {
 	String name();
 
 	/**
+	 * Number of the scope among those of its {@link AsyncScopes}.
+	 * @return never the same twice; 0 while the scope is not listed, see
+	 * {@link AsyncScopes#openScopes()}
+	 */
+	long id();
+
+	/**
+	 * The thread that opened the scope.
+	 * @return its name; null where leak detection is off
+	 */
+	@Nullable String thread();
+
+	/**
+	 * Where the scope was opened.
+	 * @return the call site; null unless it was {@linkplain CallSiteSampler sampled}
+	 */
+	@Nullable CallSite callSite();
+
+	/**
 	 * The scope around this one.
 	 * @return the parent, null at the root
 	 */
@@ -48,6 +67,13 @@ public interface Scope {
 	 * @return the age
 	 */
 	Duration age();
+
+	/**
+	 * The age from which the scope counts as overdue, if it or what it holds says so.
+	 * @return that of its {@link ScopeSpec}, else the shortest of what it holds or
+	 * acquires, null if none says anything
+	 */
+	@Nullable Duration leakThreshold();
 
 	/**
 	 * Time left before the earliest deadline of this scope and those around it.

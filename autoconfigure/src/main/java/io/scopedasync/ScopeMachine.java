@@ -47,6 +47,19 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
 
+	/** Given by {@link OpenScopes}. */
+	long id;
+
+	/** Who opened it, as far as that is noted. */
+	@Nullable String thread;
+
+	@Nullable CallSite callSite;
+
+	/** Made when the scope may be lost, or when one inside it may be. */
+	volatile @Nullable OpenRecord record;
+
+	private boolean loosened;
+
 	@Nullable ScopeMachine nextOpen;
 
 	@Nullable ScopeMachine previousOpen;
@@ -94,6 +107,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 				this.shared = true;
 				becomeKnown();
 			}
+			if (this.phase == RUNNING && !this.loosened && this.scopes.tracked) {
+				loosen();
+			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
 		while (missed != 0);
@@ -110,6 +126,37 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 	}
 
+	/**
+	 * For the driver, about to leave the body alone. Who knows the body keeps the scope;
+	 * when nobody does, nobody can end it.
+	 */
+	private void loosen() {
+		this.loosened = true;
+		OpenRecord record = record();
+		for (Entry entry : scope().openEntries()) {
+			record.add(entry);
+		}
+		this.scopes.open.loosen(this, record);
+	}
+
+	final boolean isLoosened() {
+		return this.loosened;
+	}
+
+	final OpenRecord record() {
+		OpenRecord record = this.record;
+		if (record == null) {
+			synchronized (this) {
+				record = this.record;
+				if (record == null) {
+					record = new OpenRecord(scope());
+					this.record = record;
+				}
+			}
+		}
+		return record;
+	}
+
 	/** Takes every step for which there is nothing to wait. */
 	private void advance() {
 		boolean more = this.phase == ENTERING;
@@ -118,6 +165,10 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
 			turn(UNWINDING);
+			OpenRecord record = this.record;
+			if (record != null) {
+				record.keep(scope());
+			}
 		}
 		more = this.phase == UNWINDING;
 		while (more) {

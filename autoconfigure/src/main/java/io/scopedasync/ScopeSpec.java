@@ -26,13 +26,17 @@ public final class ScopeSpec {
 
 	final Cancels cancels;
 
+	/** Null for what the resources say. */
+	final @Nullable Duration leakThreshold;
+
 	private ScopeSpec(String name, AsyncResource<?>[] resources, @Nullable Duration timeout, boolean ofOneResource,
-			Cancels cancels) {
+			Cancels cancels, @Nullable Duration leakThreshold) {
 		this.name = name;
 		this.resources = resources;
 		this.timeout = timeout;
 		this.ofOneResource = ofOneResource;
 		this.cancels = cancels;
+		this.leakThreshold = leakThreshold;
 	}
 
 	/** What a cancel from outside does. */
@@ -48,11 +52,11 @@ public final class ScopeSpec {
 	 * @return the spec
 	 */
 	public static ScopeSpec of(String name) {
-		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false, Cancels.TAKEN);
+		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false, Cancels.TAKEN, null);
 	}
 
 	static ScopeSpec ofOne(AsyncResource<?> resource) {
-		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true, Cancels.TAKEN);
+		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true, Cancels.TAKEN, null);
 	}
 
 	/**
@@ -66,7 +70,7 @@ public final class ScopeSpec {
 		for (int i = 0; i < resources.length; i++) {
 			all[this.resources.length + i] = Objects.requireNonNull(resources[i], "resource");
 		}
-		return new ScopeSpec(this.name, all, this.timeout, false, this.cancels);
+		return new ScopeSpec(this.name, all, this.timeout, false, this.cancels, this.leakThreshold);
 	}
 
 	/**
@@ -77,8 +81,19 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec timeout(Duration timeout) {
-		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false,
-				this.cancels);
+		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false, this.cancels,
+				this.leakThreshold);
+	}
+
+	/**
+	 * The same with an age from which a scope counts as overdue, whatever it holds.
+	 * @param threshold {@code ChronoUnit.FOREVER.getDuration()} for a scope that may be
+	 * open without end
+	 * @return the new spec
+	 */
+	public ScopeSpec leakThreshold(Duration threshold) {
+		return new ScopeSpec(this.name, this.resources, this.timeout, false, this.cancels,
+				Objects.requireNonNull(threshold, "threshold"));
 	}
 
 	/**
@@ -90,7 +105,7 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec shielded() {
-		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.HELD_BACK);
+		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.HELD_BACK, this.leakThreshold);
 	}
 
 	/**
@@ -99,7 +114,8 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec unshielded() {
-		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.TAKEN_WITHIN_SHIELD);
+		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.TAKEN_WITHIN_SHIELD,
+				this.leakThreshold);
 	}
 
 	/**

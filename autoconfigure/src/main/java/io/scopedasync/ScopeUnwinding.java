@@ -72,6 +72,7 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
+			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
 			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
@@ -103,7 +104,11 @@ abstract class ScopeUnwinding extends ScopeState {
 				return false;
 			}
 			disarm();
+			this.scopes.watcher.outlivedParent(child);
 			releaseFailed(new ReleaseTimeoutException(child.spec.name, this.scopes.releaseTimeout, "The inner scope"));
+		}
+		else if (child.phase < SETTLED) {
+			this.scopes.watcher.outlivedParent(child);
 		}
 		entry.set(GONE);
 		return true;
@@ -117,6 +122,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	private boolean giveUpRelease(Entry entry) {
 		disarm();
 		if (!entry.aborted) {
+			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
 			releaseFailed(
 					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
 			entry.recordReleased(Outcome.TIMEOUT);

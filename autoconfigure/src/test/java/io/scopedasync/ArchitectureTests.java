@@ -42,20 +42,21 @@ class ArchitectureTests {
 	private static final List<String> SURFACE = List.of("io.scopedasync.AcquireRejectedException",
 			"io.scopedasync.AcquireTimeoutException", "io.scopedasync.AsyncResource",
 			"io.scopedasync.AsyncResource$Nesting", "io.scopedasync.AsyncScopes",
-			"io.scopedasync.AsyncScopes$BlockingBody", "io.scopedasync.AsyncScopes$Builder",
-			"io.scopedasync.ContextCarrier", "io.scopedasync.ContextCarrier$Restored",
+			"io.scopedasync.AsyncScopes$BlockingBody", "io.scopedasync.AsyncScopes$Builder", "io.scopedasync.CallSite",
+			"io.scopedasync.CallSiteSampler", "io.scopedasync.ContextCarrier", "io.scopedasync.ContextCarrier$Restored",
 			"io.scopedasync.DeadlineExceededException", "io.scopedasync.DirectResource", "io.scopedasync.Exit",
 			"io.scopedasync.Exit$Cancelled", "io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed",
 			"io.scopedasync.KeyedResource", "io.scopedasync.Measured", "io.scopedasync.Measured$Usage",
 			"io.scopedasync.NoScopeException", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
 			"io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException",
 			"io.scopedasync.ScopeRecorder", "io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec",
-			"io.scopedasync.ScopedAsyncException", "io.scopedasync.WaitQueue", "io.scopedasync.Waiter",
-			"io.scopedasync.WeightedResource", "io.scopedasync.limiter.KeyedLimiter",
+			"io.scopedasync.ScopeWatcher", "io.scopedasync.ScopedAsyncException", "io.scopedasync.WaitQueue",
+			"io.scopedasync.Waiter", "io.scopedasync.WeightedResource", "io.scopedasync.limiter.KeyedLimiter",
 			"io.scopedasync.limiter.KeyedLimiter$Statistics", "io.scopedasync.limiter.Limiter",
 			"io.scopedasync.limiter.Limiter$Statistics", "io.scopedasync.limiter.LimiterBuilder",
-			"io.scopedasync.limiter.Permit", "io.scopedasync.leak.Leak", "io.scopedasync.leak.LeakListener",
-			"io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks", "io.scopedasync.leak.OverdueDetector");
+			"io.scopedasync.limiter.Permit", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak",
+			"io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher", "io.scopedasync.leak.LeakListener",
+			"io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks", "io.scopedasync.leak.LeakDetector");
 
 	@Test
 	void theCoreSeesNothingOfSpringOrMicrometer() {

@@ -21,7 +21,7 @@ import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.autoconfigure.ScopedAsyncAutoConfiguration;
 import io.scopedasync.autoconfigure.ScopedAsyncLeakDetectionAutoConfiguration;
 import io.scopedasync.autoconfigure.ScopedAsyncMetricsAutoConfiguration;
-import io.scopedasync.leak.OverdueDetector;
+import io.scopedasync.leak.LeakDetector;
 import io.scopedasync.micrometer.MicrometerScopeRecorder;
 import org.aopalliance.intercept.MethodInterceptor;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +76,7 @@ public class AnnotatedBenchmark {
 	@Setup
 	public void start() {
 		ConfigurableApplicationContext observed = run(Observed.class, "simple");
-		requireBeans(observed, MicrometerScopeRecorder.class, OverdueDetector.class);
+		requireBeans(observed, MicrometerScopeRecorder.class, LeakDetector.class);
 		this.observed = observed;
 		this.ours = observed.getBean(Scoped.class);
 		ConfigurableApplicationContext unobserved = run(Unobserved.class, "disabled");

@@ -143,6 +143,13 @@ public @interface ScopedAsync {
 	String timeout() default "";
 
 	/**
+	 * Age from which a call's scope counts as overdue, whatever its resources say.
+	 * @return a duration as for {@link #timeout()}, or {@code never}; empty for that of
+	 * the resources, or else of leak detection
+	 */
+	String leakThreshold() default "";
+
+	/**
 	 * Whether resources that a scope around this one holds are acquired anew, instead of
 	 * being joined where they can be.
 	 * @return false to join

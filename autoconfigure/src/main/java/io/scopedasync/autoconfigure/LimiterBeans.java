@@ -1,6 +1,7 @@
 package io.scopedasync.autoconfigure;
 
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.LimiterBuilder;
@@ -20,16 +21,18 @@ final class LimiterBeans {
 	private LimiterBeans() {
 	}
 
-	static Limiter limiter(String name, ScopedAsyncProperties properties, ObjectProvider<ScopeClock> clock) {
-		return build(Limiter.builder(name), name, properties, clock);
+	static Limiter limiter(String name, ScopedAsyncProperties properties, ObjectProvider<ScopeClock> clock,
+			ObjectProvider<ScopeWatcher> watcher) {
+		return build(Limiter.builder(name), name, properties, clock, watcher);
 	}
 
-	static KeyedLimiter keyedLimiter(String name, ScopedAsyncProperties properties, ObjectProvider<ScopeClock> clock) {
-		return build(KeyedLimiter.builder(name), name, properties, clock);
+	static KeyedLimiter keyedLimiter(String name, ScopedAsyncProperties properties, ObjectProvider<ScopeClock> clock,
+			ObjectProvider<ScopeWatcher> watcher) {
+		return build(KeyedLimiter.builder(name), name, properties, clock, watcher);
 	}
 
 	private static <L> L build(LimiterBuilder<L> builder, String name, ScopedAsyncProperties properties,
-			ObjectProvider<ScopeClock> clock) {
+			ObjectProvider<ScopeClock> clock, ObjectProvider<ScopeWatcher> watcher) {
 		ScopedAsyncProperties.Limiter own = properties.getLimiters().get(name);
 		LimiterSettings settings = LimiterSettings.of(name, (own != null) ? own : new ScopedAsyncProperties.Limiter(),
 				properties.getDefaults().getLimiter());
@@ -40,7 +43,11 @@ final class LimiterBeans {
 		if (settings.acquireTimeout() != null) {
 			builder.acquireTimeout(settings.acquireTimeout());
 		}
+		if (settings.leakThreshold() != null) {
+			builder.leakThreshold(settings.leakThreshold());
+		}
 		clock.ifAvailable(builder::clock);
+		watcher.ifAvailable(builder::watcher);
 		return builder.build();
 	}
 

@@ -12,8 +12,10 @@ import org.jspecify.annotations.Nullable;
  * @param maxWaiting null for no bound
  * @param acquireTimeout null for no limit
  * @param keyed whether there is one limiter per key
+ * @param leakThreshold null for that of leak detection
  */
-record LimiterSettings(int permits, @Nullable Integer maxWaiting, @Nullable Duration acquireTimeout, boolean keyed) {
+record LimiterSettings(int permits, @Nullable Integer maxWaiting, @Nullable Duration acquireTimeout, boolean keyed,
+		@Nullable Duration leakThreshold) {
 
 	static final String PREFIX = "scoped-async.limiters";
 
@@ -33,6 +35,11 @@ record LimiterSettings(int permits, @Nullable Integer maxWaiting, @Nullable Dura
 		Source<Duration> timeout = Source.of("acquire-timeout", prefix, own, defaults,
 				ScopedAsyncProperties.Limiter::getAcquireTimeout);
 		Source<Boolean> keyed = Source.of("keyed", prefix, own, defaults, ScopedAsyncProperties.Limiter::getKeyed);
+		Source<Duration> leakThreshold = Source.of("leak-threshold", prefix, own, defaults,
+				ScopedAsyncProperties.Limiter::getLeakThreshold);
+		if (leakThreshold.value() != null) {
+			Durations.requirePositive(leakThreshold.property(), leakThreshold.value());
+		}
 		if (permits.value() == null) {
 			throw new InvalidSettingException(
 					"Limiter '" + name + "' has no permits: " + permits.property() + " is missing",
@@ -52,7 +59,7 @@ record LimiterSettings(int permits, @Nullable Integer maxWaiting, @Nullable Dura
 			Durations.requirePositive(timeout.property(), timeout.value());
 		}
 		return new LimiterSettings(permits.value(), waiting.value(), timeout(waiting, timeout),
-				Boolean.TRUE.equals(keyed.value()));
+				Boolean.TRUE.equals(keyed.value()), leakThreshold.value());
 	}
 
 	/**

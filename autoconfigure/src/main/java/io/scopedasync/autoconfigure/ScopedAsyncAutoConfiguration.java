@@ -1,9 +1,11 @@
 package io.scopedasync.autoconfigure;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.CallSiteSampler;
 import io.scopedasync.ContextCarrier;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeRecorder;
+import io.scopedasync.ScopeWatcher;
 import io.scopedasync.autoconfigure.ScopedAsyncProperties.LeakDetection.Level;
 import io.scopedasync.interceptor.ScopedAsyncBeanPostProcessor;
 
@@ -30,7 +32,8 @@ public final class ScopedAsyncAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	AsyncScopes asyncScopes(ScopedAsyncProperties properties, ObjectProvider<ScopeRecorder> recorder,
-			ObjectProvider<ContextCarrier> contextCarrier, ObjectProvider<ScopeClock> clock) {
+			ObjectProvider<ContextCarrier> contextCarrier, ObjectProvider<ScopeClock> clock,
+			ObjectProvider<CallSiteSampler> callSites, ObjectProvider<ScopeWatcher> watcher) {
 		Durations.requirePositive("scoped-async.release-timeout", properties.getReleaseTimeout());
 		Durations.requireNotNegative("scoped-async.shutdown-timeout", properties.getShutdownTimeout());
 		AsyncScopes.Builder builder = AsyncScopes.builder()
@@ -40,6 +43,8 @@ public final class ScopedAsyncAutoConfiguration {
 		recorder.ifAvailable(builder::recorder);
 		contextCarrier.ifAvailable(builder::contextCarrier);
 		clock.ifAvailable(builder::clock);
+		callSites.ifAvailable(builder::callSites);
+		watcher.ifAvailable(builder::watcher);
 		return builder.build();
 	}
 

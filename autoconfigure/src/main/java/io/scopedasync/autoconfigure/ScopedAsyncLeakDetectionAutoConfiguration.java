@@ -12,10 +12,14 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.CallSiteSampler;
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
+import io.scopedasync.leak.CallSites;
+import io.scopedasync.leak.LeakDetector;
 import io.scopedasync.leak.LeakListener;
+import io.scopedasync.leak.LeakWatcher;
 import io.scopedasync.leak.Leaks;
-import io.scopedasync.leak.OverdueDetector;
 
 /**
  * {@link EnableAutoConfiguration Auto-configuration} for leak detection. What is found is
@@ -34,14 +38,38 @@ public final class ScopedAsyncLeakDetectionAutoConfiguration {
 	}
 
 	@Bean
+	@ConditionalOnMissingBean(ScopeWatcher.class)
+	LeakWatcher scopedAsyncLeakWatcher(Leaks leaks) {
+		return new LeakWatcher(leaks);
+	}
+
+	@Bean
+	@ConditionalOnMissingBean(CallSiteSampler.class)
+	@Conditional(DetectionEnabled.class)
+	CallSites scopedAsyncCallSites(ScopedAsyncProperties properties, ObjectProvider<ScopeClock> clock) {
+		ScopedAsyncProperties.LeakDetection detection = properties.getLeakDetection();
+		if (detection.getSamplingInterval() < 1) {
+			throw new InvalidSettingException(
+					"scoped-async.leak-detection.sampling-interval is " + detection.getSamplingInterval(),
+					"Write 1 to keep where each scope was opened, or 64 for one in 64.");
+		}
+		ScopeClock time = clock.getIfAvailable(ScopeClock::system);
+		return switch (detection.getLevel()) {
+			case PARANOID -> CallSites.all();
+			case ADVANCED -> CallSites.oneIn(1, time);
+			default -> CallSites.oneIn(detection.getSamplingInterval(), time);
+		};
+	}
+
+	@Bean
 	@ConditionalOnMissingBean
 	@Conditional(DetectionEnabled.class)
-	OverdueDetector scopedAsyncOverdueDetector(AsyncScopes scopes, Leaks leaks, ObjectProvider<ScopeClock> clock,
+	LeakDetector scopedAsyncLeakDetector(AsyncScopes scopes, Leaks leaks, ObjectProvider<ScopeClock> clock,
 			ScopedAsyncProperties properties) {
 		ScopedAsyncProperties.LeakDetection detection = properties.getLeakDetection();
 		Durations.requirePositive("scoped-async.leak-detection.threshold", detection.getThreshold());
 		Durations.requirePositive("scoped-async.leak-detection.sweep-interval", detection.getSweepInterval());
-		return new OverdueDetector(scopes, leaks, clock.getIfAvailable(ScopeClock::system), detection.getThreshold(),
+		return new LeakDetector(scopes, leaks, clock.getIfAvailable(ScopeClock::system), detection.getThreshold(),
 				detection.getSweepInterval());
 	}
 

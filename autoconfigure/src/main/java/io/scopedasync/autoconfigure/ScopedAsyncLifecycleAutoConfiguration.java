@@ -20,7 +20,7 @@ import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.leak.Leaks;
-import io.scopedasync.leak.OverdueDetector;
+import io.scopedasync.leak.LeakDetector;
 import io.scopedasync.webclient.SessionResource;
 
 /**
@@ -35,7 +35,7 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	ScopesLifecycle scopedAsyncLifecycle(ConfigurableApplicationContext context, AsyncScopes scopes,
-			ObjectProvider<Leaks> leaks, ObjectProvider<OverdueDetector> detector, ScopedAsyncProperties properties,
+			ObjectProvider<Leaks> leaks, ObjectProvider<LeakDetector> detector, ScopedAsyncProperties properties,
 			LifecycleProperties lifecycle) {
 		Duration shutdown = properties.getShutdownTimeout();
 		ScopesLifecycle.warnIfCutShort(shutdown, properties.getReleaseTimeout(),

@@ -119,6 +119,12 @@ public final class ScopedAsyncProperties {
 		 */
 		private @Nullable Boolean keyed;
 
+		/**
+		 * Age from which a scope that holds a permit counts as overdue. That of leak
+		 * detection unless set.
+		 */
+		private @Nullable Duration leakThreshold;
+
 		public @Nullable Integer getPermits() {
 			return this.permits;
 		}
@@ -141,6 +147,14 @@ public final class ScopedAsyncProperties {
 
 		public void setAcquireTimeout(@Nullable Duration acquireTimeout) {
 			this.acquireTimeout = acquireTimeout;
+		}
+
+		public @Nullable Duration getLeakThreshold() {
+			return this.leakThreshold;
+		}
+
+		public void setLeakThreshold(@Nullable Duration leakThreshold) {
+			this.leakThreshold = leakThreshold;
 		}
 
 		public @Nullable Boolean getKeyed() {
@@ -173,6 +187,11 @@ public final class ScopedAsyncProperties {
 		 */
 		private Duration sweepInterval = Duration.ofSeconds(10);
 
+		/**
+		 * Of one scope in so many it is kept where it was opened, at level simple.
+		 */
+		private int samplingInterval = 64;
+
 		public Level getLevel() {
 			return this.level;
 		}
@@ -187,6 +206,14 @@ public final class ScopedAsyncProperties {
 
 		public void setThreshold(Duration threshold) {
 			this.threshold = threshold;
+		}
+
+		public int getSamplingInterval() {
+			return this.samplingInterval;
+		}
+
+		public void setSamplingInterval(int samplingInterval) {
+			this.samplingInterval = samplingInterval;
 		}
 
 		public Duration getSweepInterval() {
@@ -208,9 +235,20 @@ public final class ScopedAsyncProperties {
 			DISABLED,
 
 			/**
-			 * Name, age and resources of each open scope.
+			 * Name, age, resources and thread of each open scope; where it was opened of
+			 * one in sampling-interval, and of all of a name that leaked before.
 			 */
-			SIMPLE
+			SIMPLE,
+
+			/**
+			 * Where each scope was opened, up to 1,000 in a second.
+			 */
+			ADVANCED,
+
+			/**
+			 * Where each scope was opened, whatever it costs: microseconds each.
+			 */
+			PARANOID
 
 		}
 

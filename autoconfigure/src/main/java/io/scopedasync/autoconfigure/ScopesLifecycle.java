@@ -14,7 +14,7 @@ import io.scopedasync.AsyncScopes;
 import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
-import io.scopedasync.leak.OverdueDetector;
+import io.scopedasync.leak.LeakDetector;
 
 /**
  * Closes the scopes with the application and says how that went. Waits on no thread: the
@@ -40,13 +40,13 @@ final class ScopesLifecycle implements SmartLifecycle {
 
 	private final Leaks leaks;
 
-	private final @Nullable OverdueDetector detector;
+	private final @Nullable LeakDetector detector;
 
 	private final Duration shutdownTimeout;
 
 	private volatile boolean running;
 
-	ScopesLifecycle(BooleanSupplier closing, AsyncScopes scopes, Leaks leaks, @Nullable OverdueDetector detector,
+	ScopesLifecycle(BooleanSupplier closing, AsyncScopes scopes, Leaks leaks, @Nullable LeakDetector detector,
 			Duration shutdownTimeout) {
 		this.closing = closing;
 		this.scopes = scopes;

@@ -3,6 +3,7 @@ package io.scopedasync.autoconfigure;
 import java.time.Duration;
 
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 import io.scopedasync.webclient.SessionBuilder;
 import io.scopedasync.webclient.SessionResource;
 import io.scopedasync.webclient.SessionTransport;
@@ -34,7 +35,8 @@ final class SessionBeans {
 
 	static SessionResource session(String name, SessionProperties properties, SessionLogins logins,
 			ObjectProvider<WebClient.Builder> webClient, ObjectProvider<ClientHttpConnectorBuilder<?>> connector,
-			ObjectProvider<HttpClientSettings> httpClient, ObjectProvider<ScopeClock> clock) {
+			ObjectProvider<HttpClientSettings> httpClient, ObjectProvider<ScopeClock> clock,
+			ObjectProvider<ScopeWatcher> watcher) {
 		SessionProperties.Session own = properties.getSessions().get(name);
 		SessionSettings settings = SessionSettings.of(name, (own != null) ? own : new SessionProperties.Session(),
 				properties.getDefaults().getSession());
@@ -46,6 +48,7 @@ final class SessionBeans {
 			.transport(transport(name, connector.getIfAvailable(ClientHttpConnectorBuilder::reactor), http))
 			.login(logins.of(name));
 		clock.ifAvailable(builder::clock);
+		watcher.ifAvailable(builder::watcher);
 		// A session's own settings, which come next, go before those of all clients.
 		Duration connectTimeout = http.connectTimeout();
 		if (connectTimeout != null) {

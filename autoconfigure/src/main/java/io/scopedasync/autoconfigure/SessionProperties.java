@@ -126,6 +126,12 @@ public class SessionProperties {
 		private @Nullable Duration lifeTime;
 
 		/**
+		 * Age from which a scope that holds a session counts as overdue. That of leak
+		 * detection unless set.
+		 */
+		private @Nullable Duration leakThreshold;
+
+		/**
 		 * Whether a session keeps cookies.
 		 */
 		private @Nullable Boolean cookies;
@@ -240,6 +246,14 @@ public class SessionProperties {
 
 		public void setLifeTime(@Nullable Duration lifeTime) {
 			this.lifeTime = lifeTime;
+		}
+
+		public @Nullable Duration getLeakThreshold() {
+			return this.leakThreshold;
+		}
+
+		public void setLeakThreshold(@Nullable Duration leakThreshold) {
+			this.leakThreshold = leakThreshold;
 		}
 
 		public @Nullable Boolean getCookies() {

@@ -62,6 +62,7 @@ final class SessionSettings {
 		requirePositive(prefix + ".drain-timeout", session.getDrainTimeout());
 		requirePositive(prefix + ".idle-time", session.getIdleTime());
 		requirePositive(prefix + ".life-time", session.getLifeTime());
+		requirePositive(prefix + ".leak-threshold", session.getLeakThreshold());
 	}
 
 	private static void checkUrl(String property, String value) {
@@ -158,6 +159,7 @@ final class SessionSettings {
 		map.from(either(SessionProperties.Session::getDrainTimeout)).to(builder::drainTimeout);
 		map.from(either(SessionProperties.Session::getIdleTime)).to(builder::idleTime);
 		map.from(either(SessionProperties.Session::getLifeTime)).to(builder::lifeTime);
+		map.from(either(SessionProperties.Session::getLeakThreshold)).to(builder::leakThreshold);
 		map.from(either(SessionProperties.Session::getCookies)).to(builder::cookies);
 	}
 

@@ -2,6 +2,7 @@ package io.scopedasync.interceptor;
 
 import java.lang.reflect.Method;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -91,7 +92,8 @@ final class ScopedMethods implements MethodInterceptor {
 	private ScopedMethod create(AnnotatedMethod annotated) {
 		ScopedAsync annotation = annotated.annotation();
 		Front front = Fronts.of(annotated);
-		Duration timeout = timeout(annotated);
+		Duration timeout = duration("timeout", annotation.timeout(), "so each call would fail", annotated);
+		Duration leakThreshold = leakThreshold(annotated);
 		Set<String> names = names(annotated);
 		if (names.isEmpty() && timeout == null) {
 			throw annotated.invalid("names neither a resource nor a timeout, so its scope would do nothing",
@@ -113,8 +115,9 @@ final class ScopedMethods implements MethodInterceptor {
 					"Remove 'permits', or name a limiter or another WeightedResource.");
 		}
 		ScopeSpec spec = ScopeSpec.of(annotated.name());
-		return new ScopedMethod(this.scopes.getObject(), front, (timeout != null) ? spec.timeout(timeout) : spec, key,
-				entries);
+		spec = (timeout != null) ? spec.timeout(timeout) : spec;
+		spec = (leakThreshold != null) ? spec.leakThreshold(leakThreshold) : spec;
+		return new ScopedMethod(this.scopes.getObject(), front, spec, key, entries);
 	}
 
 	private Set<String> names(AnnotatedMethod annotated) {
@@ -150,24 +153,30 @@ final class ScopedMethods implements MethodInterceptor {
 		return resolved;
 	}
 
-	private @Nullable Duration timeout(AnnotatedMethod annotated) {
-		String text = resolve(annotated.annotation().timeout(), annotated).trim();
+	private @Nullable Duration leakThreshold(AnnotatedMethod annotated) {
+		String text = annotated.annotation().leakThreshold();
+		return resolve(text, annotated).trim().equals("never") ? ChronoUnit.FOREVER.getDuration()
+				: duration("leakThreshold", text, "so each call would be a suspect", annotated);
+	}
+
+	private @Nullable Duration duration(String attribute, String value, String consequence, AnnotatedMethod annotated) {
+		String text = resolve(value, annotated).trim();
 		if (text.isEmpty()) {
 			return null;
 		}
-		Duration timeout;
+		Duration duration;
 		try {
-			timeout = DurationFormatterUtils.detectAndParse(text);
+			duration = DurationFormatterUtils.detectAndParse(text);
 		}
 		catch (IllegalArgumentException ex) {
-			throw annotated.invalid("has the timeout '" + text + "', which is no duration",
+			throw annotated.invalid("has the " + attribute + " '" + text + "', which is no duration",
 					"Write a number and a unit, such as 500ms, 2s or 1m, or ISO-8601, such as PT2S.", ex);
 		}
-		if (timeout.isZero() || timeout.isNegative()) {
-			throw annotated.invalid("has the timeout '" + text + "', so each call would fail",
-					"Write a duration of more than zero, or remove 'timeout' for no limit.");
+		if (duration.isZero() || duration.isNegative()) {
+			throw annotated.invalid("has the " + attribute + " '" + text + "', " + consequence,
+					"Write a duration of more than zero, or remove '" + attribute + "' for no limit.");
 		}
-		return timeout;
+		return duration;
 	}
 
 	private @Nullable KeyExpression key(AnnotatedMethod annotated, Set<String> names, List<Found> found) {

@@ -4,21 +4,28 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
+import org.jspecify.annotations.Nullable;
+
+import io.scopedasync.CallSite;
 import io.scopedasync.Scope;
 
 /**
- * A scope that was found leaked, as it was at that moment. It does not refer to the
- * scope.
+ * A scope that was found leaked, or something that one lent, as it was at that moment. It
+ * does not refer to the scope.
  *
  * @param reason why it counts as leaked
  * @param scope the scope's name, which is its site: leaks of one name are logged once
+ * @param id the scope's {@linkplain Scope#id() number}, 0 if it has none
  * @param age how long it was open
  * @param state where it was in its life
  * @param resources names of what it held or was acquiring, in order of entry
  * @param parents names of the scopes around it, innermost first
+ * @param thread the thread that opened it, null if that is not known
+ * @param callSite where it was opened, null if that was not sampled
+ * @param detail what is to be known beside, empty if nothing is
  */
-public record Leak(LeakReason reason, String scope, Duration age, Scope.State state, List<String> resources,
-		List<String> parents) {
+public record Leak(LeakReason reason, String scope, long id, Duration age, Scope.State state, List<String> resources,
+		List<String> parents, @Nullable String thread, @Nullable CallSite callSite, String detail) {
 
 	private static final int SHOWN = 16;
 
@@ -37,13 +44,37 @@ public record Leak(LeakReason reason, String scope, Duration age, Scope.State st
 	 * @return the record
 	 */
 	public static Leak of(LeakReason reason, Scope scope) {
+		return of(reason, scope, "");
+	}
+
+	/**
+	 * What a scope looks like now. Of the scopes around it the innermost 16 are noted.
+	 * @param reason why it counts as leaked
+	 * @param scope the scope
+	 * @param detail what is to be known beside
+	 * @return the record
+	 */
+	public static Leak of(LeakReason reason, Scope scope, String detail) {
 		List<String> parents = new ArrayList<>();
 		Scope parent = scope.parent();
 		while (parent != null && parents.size() < SHOWN) {
 			parents.add(parent.name());
 			parent = parent.parent();
 		}
-		return new Leak(reason, scope.name(), scope.age(), scope.state(), scope.resources(), parents);
+		return new Leak(reason, scope.name(), scope.id(), scope.age(), scope.state(), scope.resources(), parents,
+				scope.thread(), scope.callSite(), detail);
+	}
+
+	/**
+	 * Something that went wrong outside any scope, or after it.
+	 * @param reason why it counts as leaked
+	 * @param name the scope's name, or the resource's
+	 * @param detail what happened
+	 * @return the record
+	 */
+	public static Leak of(LeakReason reason, String name, String detail) {
+		return new Leak(reason, name, 0, Duration.ZERO, Scope.State.CLOSED, List.of(), List.of(),
+				Thread.currentThread().getName(), null, detail);
 	}
 
 	/**
@@ -52,6 +83,9 @@ public record Leak(LeakReason reason, String scope, Duration age, Scope.State st
 	@Override
 	public String toString() {
 		StringBuilder text = new StringBuilder();
+		if (this.id == 0 && !this.detail.isEmpty()) {
+			return "'" + this.scope + "', " + this.detail;
+		}
 		text.append('\'').append(this.scope).append("' open for ").append(text(this.age));
 		text.append(switch (this.state) {
 			case ENTERING -> ", acquiring ";
@@ -71,6 +105,12 @@ public record Leak(LeakReason reason, String scope, Duration age, Scope.State st
 		}
 		for (String parent : this.parents) {
 			text.append(" in '").append(parent).append('\'');
+		}
+		if (!this.detail.isEmpty()) {
+			text.append(", ").append(this.detail);
+		}
+		if (this.thread != null) {
+			text.append(", opened on ").append(this.thread);
 		}
 		return text.toString();
 	}

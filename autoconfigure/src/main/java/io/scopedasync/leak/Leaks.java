@@ -1,9 +1,14 @@
 package io.scopedasync.leak;
 
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -13,8 +18,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Where every leak is reported: counts it, logs the first of each site as a warning and
- * further ones at debug level, and tells the listeners. Remembers the {@value #MAX_SITES}
- * latest sites and no leak. Safe to use from any thread.
+ * further ones at debug level, and tells the listeners. A site is a reason and a name.
+ * Remembers the {@value #MAX_SITES} latest sites, {@value LeakSite#KEPT} leaks of each,
+ * and the suspects that are open still. Safe to use from any thread.
  */
 public final class Leaks {
 
@@ -29,6 +35,9 @@ public final class Leaks {
 	private final AtomicLongArray counts = new AtomicLongArray(LeakReason.values().length);
 
 	private final LongAdder recovered = new LongAdder();
+
+	/** Overdue and open still, by the scope's number. */
+	private final Map<Long, Leak> suspects = new ConcurrentHashMap<>();
 
 	/** Least recently reported first; guarded by itself. */
 	private final Map<String, Site> sites = new LinkedHashMap<>(16, 0.75f, true) {
@@ -57,15 +66,25 @@ public final class Leaks {
 	 */
 	public void report(Leak leak, String advice) {
 		this.counts.incrementAndGet(leak.reason().ordinal());
+		if (leak.reason() == LeakReason.OVERDUE) {
+			this.suspects.put(leak.id(), leak);
+		}
+		else if (leak.reason() == LeakReason.LOST) {
+			this.suspects.remove(leak.id());
+		}
 		long nth;
 		synchronized (this.sites) {
-			nth = ++site(leak).reported;
+			nth = site(leak).add(leak, advice);
 		}
 		if (nth == 1) {
-			logger.warn(
-					"Leak ({}): scope {}. {} Further ones of this name are counted in the meter "
-							+ "scoped.async.leaks (reason {}) and logged at debug level.",
-					leak.reason(), leak, advice, leak.reason());
+			logger.atWarn()
+				.addKeyValue("scopedAsync.reason", leak.reason().tag())
+				.addKeyValue("scopedAsync.scope", leak.scope())
+				.addKeyValue("scopedAsync.ageMillis", leak.age().toMillis())
+				.setCause(leak.callSite())
+				.log("Leak ({}): scope {}. {} Further ones of this name are counted in the meter "
+						+ "scoped.async.leaks (reason {}) and logged at debug level.", leak.reason(), leak, advice,
+						leak.reason());
 		}
 		else {
 			logger.debug("Leak ({}), number {} of this name: scope {}", leak.reason(), nth, leak);
@@ -80,6 +99,7 @@ public final class Leaks {
 	 */
 	public void recovered(Leak leak, Duration age) {
 		this.recovered.increment();
+		this.suspects.remove(leak.id());
 		long nth;
 		synchronized (this.sites) {
 			nth = ++site(leak).recovered;
@@ -144,12 +164,43 @@ public final class Leaks {
 	 * @return the number now, to the accuracy of the sweep interval
 	 */
 	public long open() {
-		long ended = this.recovered.sum();
-		return Math.max(0, count(LeakReason.OVERDUE) - ended);
+		return this.suspects.size();
+	}
+
+	/**
+	 * The scopes that have been reported as overdue and are open still.
+	 * @return as they were reported, by the scope's {@linkplain Leak#id() number}; a copy
+	 */
+	public Map<Long, Leak> suspects() {
+		return Map.copyOf(this.suspects);
+	}
+
+	/**
+	 * What was reported, by site.
+	 * @return a copy, the latest first
+	 */
+	public List<LeakSite> sites() {
+		List<LeakSite> sites = new ArrayList<>();
+		synchronized (this.sites) {
+			for (Site site : this.sites.values()) {
+				sites.add(0, site.view());
+			}
+		}
+		return sites;
+	}
+
+	/**
+	 * Forgets all sites, so that the next leak of each is logged as the first. The counts
+	 * and the suspects stay.
+	 */
+	public void clear() {
+		synchronized (this.sites) {
+			this.sites.clear();
+		}
 	}
 
 	private Site site(Leak leak) {
-		return this.sites.computeIfAbsent(leak.reason().tag() + ' ' + leak.scope(), (key) -> new Site());
+		return this.sites.computeIfAbsent(leak.reason().tag() + ' ' + leak.scope(), (key) -> new Site(leak));
 	}
 
 	private void tell(Consumer<LeakListener> event) {
@@ -165,9 +216,45 @@ public final class Leaks {
 
 	private static final class Site {
 
+		private final LeakReason reason;
+
+		private final String name;
+
 		private long reported;
 
 		private long recovered;
+
+		private Instant last = Instant.EPOCH;
+
+		private String advice = "";
+
+		/** The latest, those with a call site first. */
+		private final Deque<Leak> kept = new ArrayDeque<>();
+
+		Site(Leak leak) {
+			this.reason = leak.reason();
+			this.name = leak.scope();
+		}
+
+		long add(Leak leak, String advice) {
+			this.reported++;
+			this.last = Instant.now();
+			this.advice = advice;
+			if (this.kept.size() == LeakSite.KEPT && leak.callSite() == null
+					&& this.kept.getFirst().callSite() != null) {
+				return this.reported;
+			}
+			if (this.kept.size() == LeakSite.KEPT) {
+				this.kept.removeLast();
+			}
+			this.kept.addFirst(leak);
+			return this.reported;
+		}
+
+		LeakSite view() {
+			return new LeakSite(this.reason, this.name, this.reported, this.recovered, this.last, this.advice,
+					List.copyOf(this.kept));
+		}
 
 	}
 

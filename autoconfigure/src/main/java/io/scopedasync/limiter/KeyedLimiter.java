@@ -1,5 +1,6 @@
 package io.scopedasync.limiter;
 
+import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -211,6 +212,11 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 		@Override
 		protected void giveBack(Permit permit) {
 			permit.limiter().giveBack(permit);
+		}
+
+		@Override
+		public @Nullable Duration leakThreshold() {
+			return KeyedLimiter.this.settings.leakThreshold;
 		}
 
 		@Override

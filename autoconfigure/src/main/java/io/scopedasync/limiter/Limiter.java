@@ -13,6 +13,7 @@ import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
 import io.scopedasync.Measured;
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 import io.scopedasync.WaitQueue;
 import io.scopedasync.Waiter;
 import io.scopedasync.WeightedResource;
@@ -47,6 +48,10 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 
 	private final ScopeClock clock;
 
+	private final ScopeWatcher watcher;
+
+	private final @Nullable Duration leakThreshold;
+
 	/** Told of each caller that leaves; null unless somebody counts them. */
 	private final @Nullable Runnable onLeave;
 
@@ -70,6 +75,8 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 		this.maxWaiting = settings.maxWaiting;
 		this.acquireTimeout = settings.acquireTimeout;
 		this.clock = settings.clock;
+		this.watcher = settings.watcher;
+		this.leakThreshold = settings.leakThreshold;
 		this.onLeave = onLeave;
 	}
 
@@ -141,6 +148,16 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 		Statistics now = statistics();
 		// More is borrowed than there is for a while after the total was lowered.
 		return new Usage(now.borrowed(), now.waiting(), now.total(), Math.max(0, now.total() - now.borrowed()));
+	}
+
+	@Override
+	public @Nullable Duration leakThreshold() {
+		return this.leakThreshold;
+	}
+
+	/** A permit was closed that is closed already. */
+	void givenBackTwice() {
+		this.watcher.releasedTwice(name());
 	}
 
 	@Override

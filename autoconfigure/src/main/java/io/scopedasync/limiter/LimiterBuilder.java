@@ -7,6 +7,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 
 /**
  * Settings of a {@link Limiter} or a {@link KeyedLimiter}.
@@ -24,6 +25,10 @@ public final class LimiterBuilder<L> {
 	@Nullable Duration acquireTimeout;
 
 	ScopeClock clock = ScopeClock.system();
+
+	ScopeWatcher watcher = ScopeWatcher.NONE;
+
+	@Nullable Duration leakThreshold;
 
 	private final Function<LimiterBuilder<L>, L> build;
 
@@ -73,6 +78,26 @@ public final class LimiterBuilder<L> {
 	 */
 	public LimiterBuilder<L> clock(ScopeClock clock) {
 		this.clock = Objects.requireNonNull(clock, "clock");
+		return this;
+	}
+
+	/**
+	 * What is told of permits that are given back twice.
+	 * @param watcher {@link ScopeWatcher#NONE} unless set
+	 * @return this
+	 */
+	public LimiterBuilder<L> watcher(ScopeWatcher watcher) {
+		this.watcher = Objects.requireNonNull(watcher, "watcher");
+		return this;
+	}
+
+	/**
+	 * From which age on a scope that holds a permit counts as overdue.
+	 * @param threshold as for all scopes unless set
+	 * @return this
+	 */
+	public LimiterBuilder<L> leakThreshold(Duration threshold) {
+		this.leakThreshold = Objects.requireNonNull(threshold, "threshold");
 		return this;
 	}
 

@@ -48,10 +48,12 @@ public final class Permit implements AutoCloseable {
 	@Override
 	public void close() {
 		if (!this.byHand) {
+			this.limiter.givenBackTwice();
 			throw new IllegalStateException("This permit of limiter '" + this.limiter.name()
 					+ "' belongs to a scope, which gives it back at its end: don't close it by hand.");
 		}
 		if (!this.open.compareAndSet(true, false)) {
+			this.limiter.givenBackTwice();
 			throw new IllegalStateException("This permit of limiter '" + this.limiter.name()
 					+ "' was given back already: close each permit once.");
 		}

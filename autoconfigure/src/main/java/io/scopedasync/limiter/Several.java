@@ -2,6 +2,8 @@ package io.scopedasync.limiter;
 
 import io.scopedasync.DirectResource;
 import io.scopedasync.Waiter;
+import java.time.Duration;
+
 import org.jspecify.annotations.Nullable;
 
 /** The limiter asked for more than one permit. */
@@ -30,6 +32,11 @@ final class Several extends DirectResource<Permit> {
 	@Override
 	protected void giveBack(Permit permit) {
 		this.limiter.giveBack(permit);
+	}
+
+	@Override
+	public @Nullable Duration leakThreshold() {
+		return this.limiter.leakThreshold();
 	}
 
 	@Override

@@ -62,6 +62,7 @@ final class HttpExchange extends Exchange implements CoreSubscriber<ClientHttpRe
 	private void begin() {
 		if (!this.session.begun(this)) {
 			over();
+			this.session.usedAfterEnd(describe());
 			actual().onError(this.session.ended(describe()));
 			return;
 		}

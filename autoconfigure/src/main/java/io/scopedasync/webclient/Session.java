@@ -136,6 +136,10 @@ public final class Session {
 		return !this.ended;
 	}
 
+	void usedAfterEnd(String request) {
+		this.resource.options().watcher.usedAfterClose(name(), request);
+	}
+
 	ClientHttpConnector connector() {
 		return this.pooled.connector();
 	}

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Objects;
 
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -52,6 +53,27 @@ public final class SessionBuilder {
 	 */
 	public SessionBuilder clock(ScopeClock clock) {
 		this.options.clock = Objects.requireNonNull(clock, "clock");
+		return this;
+	}
+
+	/**
+	 * What is told of bodies that nobody read, and of requests after the end of their
+	 * scope.
+	 * @param watcher {@link ScopeWatcher#NONE} unless set
+	 * @return this
+	 */
+	public SessionBuilder watcher(ScopeWatcher watcher) {
+		this.options.watcher = Objects.requireNonNull(watcher, "watcher");
+		return this;
+	}
+
+	/**
+	 * From which age on a scope that holds a session counts as overdue.
+	 * @param threshold null unless set: as for all scopes
+	 * @return this
+	 */
+	public SessionBuilder leakThreshold(@Nullable Duration threshold) {
+		this.options.leakThreshold = threshold;
 		return this;
 	}
 

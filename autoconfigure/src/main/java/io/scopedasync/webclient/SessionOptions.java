@@ -3,6 +3,7 @@ package io.scopedasync.webclient;
 import java.time.Duration;
 
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeWatcher;
 import org.jspecify.annotations.Nullable;
 import reactor.netty.http.client.HttpClient;
 
@@ -22,6 +23,8 @@ final class SessionOptions implements Cloneable {
 			session) -> new ReactorClientHttpConnector(session.apply(HttpClient.create(connections).compress(true)));
 
 	ScopeClock clock = ScopeClock.system();
+
+	ScopeWatcher watcher = ScopeWatcher.NONE;
 
 	@Nullable SessionLogin login;
 
@@ -50,6 +53,8 @@ final class SessionOptions implements Cloneable {
 	Duration idleTime = Duration.ofMinutes(1);
 
 	@Nullable Duration lifeTime;
+
+	@Nullable Duration leakThreshold;
 
 	SessionOptions(String name) {
 		this.name = name;

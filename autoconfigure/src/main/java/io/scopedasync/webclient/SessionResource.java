@@ -13,6 +13,7 @@ import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
 import io.scopedasync.Measured;
 import io.scopedasync.ScopeClosedException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
@@ -130,6 +131,11 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	}
 
 	@Override
+	public @Nullable Duration leakThreshold() {
+		return this.options.leakThreshold;
+	}
+
+	@Override
 	public Nesting nesting() {
 		return Nesting.JOIN;
 	}
@@ -212,6 +218,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	void unreadBody(String request) {
 		this.unreadBodies.increment();
+		this.options.watcher.unreadBody(name(), request);
 		if (this.warned.compareAndSet(false, true)) {
 			logger
 				.warn("Nobody read the body of {} before the scope of session '{}' ended. Read it, or release it with "

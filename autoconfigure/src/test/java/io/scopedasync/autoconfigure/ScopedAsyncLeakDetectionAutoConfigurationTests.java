@@ -21,7 +21,7 @@ import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakListener;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
-import io.scopedasync.leak.OverdueDetector;
+import io.scopedasync.leak.LeakDetector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -81,14 +81,14 @@ class ScopedAsyncLeakDetectionAutoConfigurationTests {
 	@Test
 	void looksForNothingWhenDisabled() {
 		this.runner.withPropertyValues("scoped-async.leak-detection.level=disabled")
-			.run((context) -> assertThat(context).hasSingleBean(Leaks.class).doesNotHaveBean(OverdueDetector.class));
+			.run((context) -> assertThat(context).hasSingleBean(Leaks.class).doesNotHaveBean(LeakDetector.class));
 	}
 
 	@Test
 	void backsOffWithoutScopes() {
 		new ApplicationContextRunner()
 			.withConfiguration(AutoConfigurations.of(ScopedAsyncLeakDetectionAutoConfiguration.class))
-			.run((context) -> assertThat(context).doesNotHaveBean(Leaks.class).doesNotHaveBean(OverdueDetector.class));
+			.run((context) -> assertThat(context).doesNotHaveBean(Leaks.class).doesNotHaveBean(LeakDetector.class));
 	}
 
 	@ParameterizedTest

@@ -87,7 +87,7 @@ class LeaksTests {
 
 	@Test
 	void manyResourcesAreCutShort() {
-		Leak leak = new Leak(LeakReason.OVERDUE, "load", Duration.ofSeconds(1), Scope.State.RUNNING,
+		Leak leak = leak(LeakReason.OVERDUE, "load", Duration.ofSeconds(1), Scope.State.RUNNING,
 				Collections.nCopies(20, "r"), List.of());
 		assertThat(leak.toString()).endsWith("r] and 4 more");
 	}
@@ -101,12 +101,17 @@ class LeaksTests {
 	}
 
 	private static String in(Scope.State state) {
-		return new Leak(LeakReason.OVERDUE, "load", Duration.ofSeconds(1), state, List.of(), List.of()).toString();
+		return leak(LeakReason.OVERDUE, "load", Duration.ofSeconds(1), state, List.of(), List.of()).toString();
 	}
 
 	private static Leak leak(LeakReason reason, String scope) {
-		return new Leak(reason, scope, Duration.ofSeconds(61), Scope.State.RUNNING, List.of("connection"),
+		return leak(reason, scope, Duration.ofSeconds(61), Scope.State.RUNNING, List.of("connection"),
 				List.of("outer"));
+	}
+
+	private static Leak leak(LeakReason reason, String scope, Duration age, Scope.State state, List<String> resources,
+			List<String> parents) {
+		return new Leak(reason, scope, 0, age, state, resources, parents, null, null, "");
 	}
 
 }

@@ -25,10 +25,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
- * Tests for {@link OverdueDetector}.
+ * Tests for {@link LeakDetector}.
  */
 @ExtendWith(OutputCaptureExtension.class)
-class OverdueDetectorTests {
+class LeakDetectorTests {
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
@@ -44,18 +44,18 @@ class OverdueDetectorTests {
 
 		@Override
 		public void leaked(Leak leak) {
-			OverdueDetectorTests.this.found.add(leak);
+			LeakDetectorTests.this.found.add(leak);
 		}
 
 		@Override
 		public void recovered(Leak leak, Duration age) {
-			OverdueDetectorTests.this.recovered.add(leak);
+			LeakDetectorTests.this.recovered.add(leak);
 		}
 
 	}));
 
-	private final OverdueDetector detector = new OverdueDetector(this.scopes, this.leaks, this.clock,
-			Duration.ofSeconds(60), Duration.ofSeconds(5));
+	private final LeakDetector detector = new LeakDetector(this.scopes, this.leaks, this.clock, Duration.ofSeconds(60),
+			Duration.ofSeconds(5));
 
 	@AfterEach
 	void dispose() {
@@ -83,7 +83,7 @@ class OverdueDetectorTests {
 		assertThat(this.leaks.open()).isEqualTo(2);
 		assertThat(output)
 			.containsOnlyOnce("Leak (overdue): scope 'import' open for 60 s, running, holding [connection] "
-					+ "in 'outer'. Its body has not ended: give it a limit");
+					+ "in 'outer', opened on main. Its body has not ended: give it a limit");
 	}
 
 	@Test
@@ -136,8 +136,8 @@ class OverdueDetectorTests {
 		this.scopes.with(spec, (scope) -> Mono.empty()).subscribe();
 		this.time.advanceTimeBy(Duration.ofSeconds(65));
 		assertThat(this.found).extracting(Leak::state).containsExactly(Scope.State.ENTERING);
-		assertThat(output)
-			.contains("'load' open for 60 s, acquiring [slow]. It has waited that long for its resources");
+		assertThat(output).contains(
+				"'load' open for 60 s, acquiring [slow], opened on main. It has waited that long for its resources");
 	}
 
 	@Test
@@ -188,7 +188,7 @@ class OverdueDetectorTests {
 		Leaks leaks = new Leaks(List.of((leak) -> {
 			throw new IllegalStateException("listener");
 		}));
-		OverdueDetector detector = new OverdueDetector(this.scopes, leaks, this.clock, Duration.ofSeconds(60),
+		LeakDetector detector = new LeakDetector(this.scopes, leaks, this.clock, Duration.ofSeconds(60),
 				Duration.ofSeconds(5));
 		detector.start();
 		this.scopes.open("one");
@@ -202,8 +202,9 @@ class OverdueDetectorTests {
 
 	@Test
 	void refusesAThresholdOfZero() {
-		assertThatIllegalArgumentException().isThrownBy(
-				() -> new OverdueDetector(this.scopes, this.leaks, this.clock, Duration.ZERO, Duration.ofSeconds(5)))
+		assertThatIllegalArgumentException()
+			.isThrownBy(
+					() -> new LeakDetector(this.scopes, this.leaks, this.clock, Duration.ZERO, Duration.ofSeconds(5)))
 			.withMessageContaining("scoped-async.leak-detection.threshold is PT0S")
 			.withMessageContaining("level=disabled");
 	}

@@ -1,10 +1,11 @@
 package io.scopedasync.leak;
 
-import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,15 +18,14 @@ import io.scopedasync.Scope;
 import io.scopedasync.ScopeClock;
 
 /**
- * Looks at all open scopes once per sweep interval and reports each that is older than
- * the threshold, once; when one of those ends, reports that too. One timer in all and
- * none per scope: an undisturbed scope costs nothing but a look per sweep.
- * <p>
- * A scope is referred to weakly: to have been reported keeps none alive.
+ * Looks at all open scopes once per sweep interval. Reports each that is older than its
+ * threshold, once, and when one of those ends, that too. Reports those that nobody can
+ * reach any more, and ends them, so that what they held is released. One timer in all and
+ * none per scope. Keeps no scope alive.
  */
-public final class OverdueDetector {
+public final class LeakDetector {
 
-	private static final Logger logger = LoggerFactory.getLogger(OverdueDetector.class);
+	private static final Logger logger = LoggerFactory.getLogger(LeakDetector.class);
 
 	private final AsyncScopes scopes;
 
@@ -33,15 +33,14 @@ public final class OverdueDetector {
 
 	private final ScopeClock clock;
 
-	private final Duration threshold;
+	private volatile Duration threshold;
 
 	private final Duration sweepInterval;
 
 	/**
-	 * Of scopes that are open still; touched by the sweeper only, one sweep after the
-	 * other.
+	 * Overdue ones by number; touched by the sweeper only, one sweep after the other.
 	 */
-	private final Map<Reference, Reported> reported = new HashMap<>();
+	private final Map<Long, Reported> reported = new HashMap<>();
 
 	private volatile @Nullable Sweeper sweeper;
 
@@ -55,8 +54,7 @@ public final class OverdueDetector {
 	 * @param sweepInterval time between two looks
 	 * @throws IllegalArgumentException if one of the durations is not positive
 	 */
-	public OverdueDetector(AsyncScopes scopes, Leaks leaks, ScopeClock clock, Duration threshold,
-			Duration sweepInterval) {
+	public LeakDetector(AsyncScopes scopes, Leaks leaks, ScopeClock clock, Duration threshold, Duration sweepInterval) {
 		this.scopes = scopes;
 		this.leaks = leaks;
 		this.clock = clock;
@@ -84,29 +82,62 @@ public final class OverdueDetector {
 	}
 
 	/**
-	 * Stops looking; a sweep under way goes on to its end. May be started again.
+	 * Stops looking, after a last look for those that are lost; a sweep under way goes on
+	 * to its end. May be started again.
 	 */
 	public synchronized void stop() {
 		Sweeper sweeper = this.sweeper;
 		if (sweeper != null) {
 			this.sweeper = null;
 			sweeper.timer.dispose();
+			synchronized (this.reported) {
+				endLost();
+			}
+		}
+	}
+
+	/**
+	 * From which age on a scope is overdue that says nothing itself.
+	 * @return the threshold
+	 */
+	public Duration threshold() {
+		return this.threshold;
+	}
+
+	/**
+	 * Changes the threshold, from the next look on.
+	 * @param threshold the age from which a scope is overdue
+	 * @throws IllegalArgumentException if it is not positive
+	 */
+	public void setThreshold(Duration threshold) {
+		this.threshold = positive(threshold, "threshold");
+	}
+
+	private void look() {
+		try {
+			sweep();
+		}
+		catch (RuntimeException ex) {
+			logger.warn("A look at the open scopes failed", ex);
 		}
 	}
 
 	private void sweep() {
 		synchronized (this.reported) {
 			long now = this.clock.nanos();
+			endLost();
+			Set<Long> open = new HashSet<>();
 			for (Scope scope : this.scopes.openScopes()) {
-				if (scope.age().compareTo(this.threshold) >= 0) {
+				open.add(scope.id());
+				Duration own = scope.leakThreshold();
+				if (scope.age().compareTo((own != null) ? own : this.threshold) >= 0) {
 					overdue(scope, now);
 				}
 			}
-			Iterator<Map.Entry<Reference, Reported>> entries = this.reported.entrySet().iterator();
+			Iterator<Map.Entry<Long, Reported>> entries = this.reported.entrySet().iterator();
 			while (entries.hasNext()) {
-				Map.Entry<Reference, Reported> entry = entries.next();
-				Scope scope = entry.getKey().get();
-				if (scope == null || scope.state() == Scope.State.CLOSED) {
+				Map.Entry<Long, Reported> entry = entries.next();
+				if (!open.contains(entry.getKey())) {
 					entries.remove();
 					Leak leak = entry.getValue().leak;
 					this.leaks.recovered(leak, leak.age().plusNanos(now - entry.getValue().at));
@@ -115,12 +146,21 @@ public final class OverdueDetector {
 		}
 	}
 
+	private void endLost() {
+		for (Scope scope : this.scopes.takeLost()) {
+			this.reported.remove(scope.id());
+			this.leaks.report(Leak.of(LeakReason.LOST, scope),
+					"Nobody can end it any more, so it was ended and gave back what it held: look who forgot "
+							+ "the publisher, the future or the scope itself.");
+			scope.cancel("nobody can reach it any more");
+		}
+	}
+
 	private void overdue(Scope scope, long now) {
-		Reference reference = new Reference(scope);
-		if (!this.reported.containsKey(reference)) {
+		if (!this.reported.containsKey(scope.id())) {
 			Leak leak = Leak.of(LeakReason.OVERDUE, scope);
 			if (leak.state() != Scope.State.CLOSED) {
-				this.reported.put(reference, new Reported(leak, now));
+				this.reported.put(scope.id(), new Reported(leak, now));
 				this.leaks.report(leak, advice(leak.state()));
 			}
 		}
@@ -133,11 +173,11 @@ public final class OverdueDetector {
 						+ "acquire-timeout of the resource or timeout of the scope.";
 			case RELEASING -> "Its body has ended but a release has not: give the release a limit, "
 					+ "scoped-async.release-timeout, and look what it waits for.";
-			case RUNNING,
-					CLOSED ->
+			case RUNNING, CLOSED ->
 				"Its body has not ended: give it a limit (timeout of @ScopedAsync or of the ScopeSpec), "
-						+ "close it if it was opened by hand, or, if it may live that long, raise "
-						+ "scoped-async.leak-detection.threshold (" + Leak.text(this.threshold) + ").";
+						+ "close it if it was opened by hand, or, if it may live that long, say so with leakThreshold of "
+						+ "the annotation or of a resource, or raise scoped-async.leak-detection.threshold ("
+						+ Leak.text(this.threshold) + ").";
 		};
 	}
 
@@ -150,45 +190,16 @@ public final class OverdueDetector {
 		private volatile Disposable timer = Disposables.disposed();
 
 		private void schedule() {
-			this.timer = OverdueDetector.this.clock.schedule(this, OverdueDetector.this.sweepInterval);
+			this.timer = LeakDetector.this.clock.schedule(this, LeakDetector.this.sweepInterval);
 		}
 
 		@Override
 		public void run() {
-			if (OverdueDetector.this.sweeper != this) {
+			if (LeakDetector.this.sweeper != this) {
 				return;
 			}
-			try {
-				sweep();
-			}
-			catch (RuntimeException ex) {
-				logger.warn("A sweep for overdue scopes failed; the next is due in {}",
-						Leak.text(OverdueDetector.this.sweepInterval), ex);
-			}
+			look();
 			schedule();
-		}
-
-	}
-
-	/** Finds a scope by identity while it lives. */
-	private static final class Reference extends WeakReference<Scope> {
-
-		private final int hash;
-
-		Reference(Scope scope) {
-			super(scope);
-			this.hash = System.identityHashCode(scope);
-		}
-
-		@Override
-		public boolean equals(@Nullable Object other) {
-			Scope scope = get();
-			return this == other || (scope != null && other instanceof Reference that && that.get() == scope);
-		}
-
-		@Override
-		public int hashCode() {
-			return this.hash;
 		}
 
 	}
