@@ -199,7 +199,8 @@ class SessionExitTests {
 	void endsManyExchangesAtOnce() {
 		List<Mono<String>> requests = List.of(get("/silent"), get("/stalled"), get("/hello"), get("/silent"));
 		Disposable call = this.scopes.use(this.session, (session) -> Mono.when(requests)).subscribe();
-		Awaitility.await().atMost(BOUND).until(() -> this.upstream.open() == 4);
+		// The fourth may go on the connection of the one that is answered.
+		Awaitility.await().atMost(BOUND).until(() -> this.upstream.open() >= 3);
 		call.dispose();
 		Awaitility.await().atMost(BOUND).until(() -> this.upstream.open() <= 1);
 		assertWhole();
