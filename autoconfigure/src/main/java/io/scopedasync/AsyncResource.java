@@ -105,6 +105,14 @@ public interface AsyncResource<T> {
 	}
 
 	/**
+	 * Which of many of the same name this is, a tenant's for instance.
+	 * @return null unless it is a {@link KeyedResource}'s
+	 */
+	default @Nullable Object key() {
+		return null;
+	}
+
+	/**
 	 * By what {@link #held()} and {@link Nesting} recognise this resource. A wrapper
 	 * answers with what it wraps.
 	 * @return this resource unless overridden

@@ -114,6 +114,11 @@ final class ComposedResource<T, R> extends RawResource<R> {
 		return this.resource.leakThreshold();
 	}
 
+	@Override
+	public @Nullable Object key() {
+		return this.resource.key();
+	}
+
 	/** Both values of a composition; the body sees only the second. */
 	private record Pair(Object first, AsyncResource<?> resource, Object second) {
 	}

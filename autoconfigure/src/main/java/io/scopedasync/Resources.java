@@ -126,6 +126,11 @@ final class Resources {
 		}
 
 		@Override
+		public @Nullable Object key() {
+			return this.resource.key();
+		}
+
+		@Override
 		public Object identity() {
 			return this.resource.identity();
 		}

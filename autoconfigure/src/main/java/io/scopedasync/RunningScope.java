@@ -3,7 +3,9 @@ package io.scopedasync;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
@@ -114,6 +116,18 @@ abstract class RunningScope extends NestedScope implements Scope {
 			.filter((entry) -> !(entry.resource instanceof Resources.Handler))
 			.map((entry) -> entry.resource().name())
 			.toList();
+	}
+
+	@Override
+	public final Map<String, String> keys() {
+		Map<String, String> keys = new LinkedHashMap<>();
+		for (Entry entry : openEntries()) {
+			Object key = entry.resource().key();
+			if (key != null) {
+				keys.put(entry.resource().name(), key.toString());
+			}
+		}
+		return keys;
 	}
 
 	@Override

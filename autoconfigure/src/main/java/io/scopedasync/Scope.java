@@ -2,6 +2,7 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -86,6 +87,12 @@ public interface Scope {
 	 * @return the names
 	 */
 	List<String> resources();
+
+	/**
+	 * The keys of those of its resources that have one. They may be secret.
+	 * @return the key as text, by the resource's name
+	 */
+	Map<String, String> keys();
 
 	/**
 	 * Acquires a resource into this scope, which releases it at its end: Python's

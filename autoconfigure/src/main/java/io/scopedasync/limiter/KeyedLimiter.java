@@ -215,6 +215,11 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 		}
 
 		@Override
+		public Object key() {
+			return this.key;
+		}
+
+		@Override
 		public @Nullable Duration leakThreshold() {
 			return KeyedLimiter.this.settings.leakThreshold;
 		}

@@ -184,7 +184,7 @@ class LimiterRegistrarTests {
 			.run((context) -> assertThat(context).getFailure()
 				.isInstanceOf(InvalidSettingException.class)
 				.hasMessageContaining("A limiter has no property scoped-async.limiters.x.max-wating")
-				.hasMessageEndingWith("A limiter has acquire-timeout, keyed, max-waiting, permits."));
+				.hasMessageEndingWith("A limiter has acquire-timeout, keyed, leak-threshold, max-waiting, permits."));
 		this.runner.withPropertyValues("scoped-async.defaults.limiter.permit=1")
 			.run((context) -> assertThat(context).getFailure()
 				.isInstanceOf(InvalidSettingException.class)
