@@ -161,8 +161,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		OpenScope scope = found.get(record);
 		if (scope == null) {
 			OpenRecord parent = record.parent;
-			boolean parentLost = parent != null && lost.contains(parent);
-			scope = OpenScope.inPlaceOf(record, parentLost ? inPlaceOf(parent, lost, found) : null);
+			scope = OpenScope.inPlaceOf(record,
+					(parent != null && lost.contains(parent)) ? inPlaceOf(parent, lost, found) : null);
 			found.put(record, scope);
 		}
 		return scope;
