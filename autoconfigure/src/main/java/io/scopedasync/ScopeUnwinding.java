@@ -72,7 +72,6 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
-			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
 			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
