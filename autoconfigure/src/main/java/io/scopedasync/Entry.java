@@ -81,9 +81,6 @@ abstract class Entry extends Waiter {
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
-	/** What its scope's record knows of it; guarded by that. */
-	OpenRecord.@Nullable Held held;
-
 	/** Whether the recorder knows how the acquisition ended. */
 	boolean recorded;
 
@@ -92,6 +89,11 @@ abstract class Entry extends Waiter {
 	}
 
 	abstract RunningScope scope();
+
+	/** What its scope's record knows of it; guarded by that. */
+	abstract OpenRecord.@Nullable Held noted();
+
+	abstract void note(OpenRecord.Held held);
 
 	final boolean move(int from, int to) {
 		return STATE.compareAndSet(this, from, to);

@@ -43,10 +43,8 @@ abstract class NestedScope extends ScopeMachine {
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
-			this.thread = Thread.currentThread().getName();
-			if (scopes.callSites.samples(this.spec.name)) {
-				this.callSite = new CallSite(this.spec.name);
-			}
+			this.trace = new Trace(Thread.currentThread().getName(),
+					scopes.callSites.samples(this.spec.name) ? new CallSite(this.spec.name) : null);
 			becomeKnown();
 		}
 		if (parent != null) {

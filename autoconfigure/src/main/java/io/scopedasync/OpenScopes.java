@@ -47,7 +47,9 @@ final class OpenScopes {
 				first.previousOpen = scope;
 			}
 			stripe.first = scope;
-			scope.id = ++stripe.count * STRIPES + index;
+			if (scope.trace != null) {
+				scope.trace.id = ++stripe.count * STRIPES + index;
+			}
 		}
 		scope.stripe = (short) index;
 	}
@@ -70,8 +72,9 @@ final class OpenScopes {
 	void remove(ScopeMachine scope) {
 		Stripe stripe = this.stripes[scope.stripe];
 		synchronized (stripe) {
-			if (scope.isLoosened()) {
-				unlink(stripe, scope.record());
+			OpenRecord record = scope.record();
+			if (record != null && scope.trace != null && scope.trace.loosened) {
+				unlink(stripe, record);
 			}
 			else {
 				unlink(stripe, scope);

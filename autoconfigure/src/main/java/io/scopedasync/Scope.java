@@ -33,14 +33,14 @@ public interface Scope {
 
 	/**
 	 * Number of the scope among those of its {@link AsyncScopes}.
-	 * @return never the same twice; 0 while the scope is not listed, see
-	 * {@link AsyncScopes#openScopes()}
+	 * @return never the same twice; 0 unless scopes are
+	 * {@linkplain AsyncScopes.Builder#tracked tracked}
 	 */
 	long id();
 
 	/**
 	 * The thread that opened the scope.
-	 * @return its name; null where leak detection is off
+	 * @return its name; null unless scopes are tracked
 	 */
 	@Nullable String thread();
 

@@ -47,18 +47,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
 
-	/** Given by {@link OpenScopes}. */
-	long id;
-
-	/** Who opened it, as far as that is noted. */
-	@Nullable String thread;
-
-	@Nullable CallSite callSite;
-
-	/** Made when the scope may be lost, or when one inside it may be. */
-	volatile @Nullable OpenRecord record;
-
-	private boolean loosened;
+	/** Null unless scopes are tracked. */
+	@Nullable Trace trace;
 
 	@Nullable ScopeMachine nextOpen;
 
@@ -107,8 +97,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 				this.shared = true;
 				becomeKnown();
 			}
-			if (this.phase == RUNNING && !this.loosened && this.scopes.tracked) {
-				loosen();
+			Trace trace = this.trace;
+			if (trace != null && !trace.loosened && this.phase == RUNNING) {
+				loosen(trace);
 			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
@@ -130,31 +121,33 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	 * For the driver, about to leave the body alone. Who knows the body keeps the scope;
 	 * when nobody does, nobody can end it.
 	 */
-	private void loosen() {
-		this.loosened = true;
-		OpenRecord record = record();
+	private void loosen(Trace trace) {
+		trace.loosened = true;
+		OpenRecord record = trace.record(scope());
 		for (Entry entry : scope().openEntries()) {
 			record.add(entry);
 		}
 		this.scopes.open.loosen(this, record);
 	}
 
-	final boolean isLoosened() {
-		return this.loosened;
+	/** Null while it can't be lost, and nothing inside it can. */
+	final @Nullable OpenRecord record() {
+		Trace trace = this.trace;
+		return (trace != null) ? trace.record : null;
 	}
 
-	final OpenRecord record() {
-		OpenRecord record = this.record;
-		if (record == null) {
-			synchronized (this) {
-				record = this.record;
-				if (record == null) {
-					record = new OpenRecord(scope());
-					this.record = record;
-				}
-			}
+	@Override
+	final OpenRecord.@Nullable Held noted() {
+		Trace trace = this.trace;
+		return (trace != null) ? trace.own : null;
+	}
+
+	@Override
+	final void note(OpenRecord.Held held) {
+		Trace trace = this.trace;
+		if (trace != null) {
+			trace.own = held;
 		}
-		return record;
 	}
 
 	/** Takes every step for which there is nothing to wait. */
@@ -165,7 +158,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
 			turn(UNWINDING);
-			OpenRecord record = this.record;
+			OpenRecord record = record();
 			if (record != null) {
 				record.keep(scope());
 			}
