@@ -295,6 +295,16 @@ public interface AsyncScopes {
 		Builder watcher(ScopeWatcher watcher);
 
 		/**
+		 * Whether a scope is cancelled that is open still when the body around it has
+		 * ended normally or failed; the outer one then waits for its end. A scope whose
+		 * outer one is cancelled is cancelled in any case.
+		 * @param cancel false unless set: it outlives the outer one, and the
+		 * {@linkplain #watcher watcher} is told
+		 * @return this
+		 */
+		Builder cancelOutliving(boolean cancel);
+
+		/**
 		 * Builds the scopes.
 		 * @return new scopes
 		 */

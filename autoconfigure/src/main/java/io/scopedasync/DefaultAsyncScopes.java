@@ -51,6 +51,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final ScopeWatcher watcher;
 
+	final boolean cancelOutliving;
+
 	/** Whether anybody asks for the time. */
 	final boolean timed;
 
@@ -78,6 +80,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.tracked = builder.tracked;
 		this.callSites = builder.callSites;
 		this.watcher = builder.watcher;
+		this.cancelOutliving = builder.cancelOutliving;
 		this.timed = builder.tracked || builder.recorder != ScopeRecorder.NOOP;
 	}
 
@@ -258,6 +261,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 		private ScopeWatcher watcher = ScopeWatcher.NONE;
 
+		private boolean cancelOutliving;
+
 		@Override
 		public Builder clock(ScopeClock clock) {
 			this.clock = Objects.requireNonNull(clock, "clock");
@@ -303,6 +308,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		@Override
 		public Builder watcher(ScopeWatcher watcher) {
 			this.watcher = Objects.requireNonNull(watcher, "watcher");
+			return this;
+		}
+
+		@Override
+		public Builder cancelOutliving(boolean cancel) {
+			this.cancelOutliving = cancel;
 			return this;
 		}
 

@@ -25,6 +25,10 @@ final class OpenScopes {
 		/** How many have been added. */
 		long count;
 
+		/** Keeps the next stripe out of this one's cache lines: another thread's. */
+		@SuppressWarnings("unused")
+		private long p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11;
+
 	}
 
 	private final Stripe[] stripes = new Stripe[STRIPES];

@@ -39,6 +39,7 @@ public final class ScopedAsyncAutoConfiguration {
 		AsyncScopes.Builder builder = AsyncScopes.builder()
 			.releaseTimeout(properties.getReleaseTimeout())
 			.shutdownTimeout(properties.getShutdownTimeout())
+			.cancelOutliving(properties.getLeakDetection().isCancelOutliving())
 			.tracked(properties.getLeakDetection().getLevel() != Level.DISABLED);
 		recorder.ifAvailable(builder::recorder);
 		contextCarrier.ifAvailable(builder::contextCarrier);

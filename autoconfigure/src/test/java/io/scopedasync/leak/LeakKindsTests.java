@@ -175,6 +175,26 @@ class LeakKindsTests {
 	}
 
 	@Test
+	void outlivedParentIsCancelledWhereThatIsForbidden() {
+		AsyncScopes strict = AsyncScopes.builder()
+			.tracked(true)
+			.watcher(new LeakWatcher(this.leaks))
+			.cancelOutliving(true)
+			.build();
+		CompletableFuture<Void> inner = new CompletableFuture<>();
+		strict.with(ScopeSpec.of("outer"), (outer) -> {
+			strict.with(ScopeSpec.of("inner"), (scope) -> Mono.never())
+				.contextWrite((context) -> context.put(Scope.class, outer))
+				.subscribe((value) -> {
+				}, inner::completeExceptionally);
+			return Mono.just("done");
+		}).block(BOUND);
+		assertThat(inner).isCompletedExceptionally();
+		assertThat(strict.openScopes()).isEmpty();
+		assertThat(this.leaks.count(LeakReason.OUTLIVED_PARENT)).isEqualTo(1);
+	}
+
+	@Test
 	void unreadBody(CapturedOutput output) throws Exception {
 		this.service.unread().block(BOUND);
 		found(LeakReason.UNREAD_BODY, output, "'quotes', nobody read the body of GET",
