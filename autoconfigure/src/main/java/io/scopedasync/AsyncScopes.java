@@ -273,6 +273,13 @@ public interface AsyncScopes {
 		Builder contextCarrier(ContextCarrier carrier);
 
 		/**
+		 * What follows scopes one by one.
+		 * @param observer {@link ScopeObserver#NONE} unless set, which costs nothing
+		 * @return this
+		 */
+		Builder observer(ScopeObserver observer);
+
+		/**
 		 * Whether each scope is known from its first moment and knows its age, as leak
 		 * detection needs. Otherwise a scope is known from the moment it first waits.
 		 * @param tracked false unless set

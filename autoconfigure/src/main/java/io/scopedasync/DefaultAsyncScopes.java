@@ -44,6 +44,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final ContextCarrier carrier;
 
+	final ScopeObserver observer;
+
+	/** Whether anybody asks how acquisitions and releases end. */
+	final boolean recorded;
+
 	/** Whether each scope is known from its first moment on. */
 	final boolean tracked;
 
@@ -77,6 +82,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.shutdownTimeout = builder.shutdownTimeout;
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;
+		this.observer = builder.observer;
+		this.recorded = builder.recorder != ScopeRecorder.NOOP || builder.observer != ScopeObserver.NONE;
 		this.tracked = builder.tracked;
 		this.callSites = builder.callSites;
 		this.watcher = builder.watcher;
@@ -255,6 +262,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 		private ContextCarrier carrier = ContextCarrier.NONE;
 
+		private ScopeObserver observer = ScopeObserver.NONE;
+
 		private boolean tracked;
 
 		private CallSiteSampler callSites = CallSiteSampler.NONE;
@@ -290,6 +299,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		@Override
 		public Builder contextCarrier(ContextCarrier carrier) {
 			this.carrier = Objects.requireNonNull(carrier, "carrier");
+			return this;
+		}
+
+		@Override
+		public Builder observer(ScopeObserver observer) {
+			this.observer = Objects.requireNonNull(observer, "observer");
 			return this;
 		}
 

@@ -351,10 +351,18 @@ abstract class Entry extends Waiter {
 	// What is recorded.
 
 	final void recordAcquired(Outcome outcome) {
-		DefaultAsyncScopes scopes = scope().scopes;
-		if (scopes.recorder != ScopeRecorder.NOOP && !this.recorded) {
-			this.recorded = true;
+		RunningScope scope = scope();
+		DefaultAsyncScopes scopes = scope.scopes;
+		if (!scopes.recorded || this.recorded) {
+			return;
+		}
+		this.recorded = true;
+		if (scopes.recorder != ScopeRecorder.NOOP) {
 			scopes.recorder.acquired(resource().name(), outcome, scopes.clock.nanos() - this.since);
+		}
+		ScopeObserver.Observed observed = scope.observed();
+		if (observed != null) {
+			observed.acquired(resource().name(), outcome);
 		}
 	}
 
@@ -376,14 +384,21 @@ abstract class Entry extends Waiter {
 	 */
 	final void recordReleased(Outcome outcome) {
 		RunningScope scope = scope();
+		if (!scope.scopes.recorded || this.resource instanceof Resources.Handler) {
+			return;
+		}
+		AsyncResource<?> resource = resource();
 		ScopeRecorder recorder = scope.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP && !(this.resource instanceof Resources.Handler)) {
-			AsyncResource<?> resource = resource();
+		if (recorder != ScopeRecorder.NOOP) {
 			long nanos = 0;
 			if (!(resource instanceof DirectResource)) {
 				nanos = scope.scopes.clock.nanos() - ((scope == this) ? scope.extras().releaseBegan : this.since);
 			}
 			recorder.released(resource.name(), outcome, nanos);
+		}
+		ScopeObserver.Observed observed = scope.observed();
+		if (observed != null) {
+			observed.released(resource.name(), outcome);
 		}
 	}
 

@@ -31,6 +31,8 @@ final class OpenRecord extends WeakReference<RunningScope> {
 
 	final @Nullable Object carried;
 
+	final ScopeObserver.@Nullable Observed observed;
+
 	/** Of the scope around this one. */
 	final @Nullable OpenRecord parent;
 
@@ -51,6 +53,7 @@ final class OpenRecord extends WeakReference<RunningScope> {
 		this.callSite = trace.callSite;
 		ScopeExtras extras = scope.extras;
 		this.carried = (extras != null) ? extras.carried : null;
+		this.observed = (extras != null) ? extras.observed : null;
 		RunningScope parent = scope.parent();
 		this.parent = (parent != null && parent.trace != null) ? parent.trace.record(parent) : null;
 	}

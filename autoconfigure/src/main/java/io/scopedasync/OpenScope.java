@@ -27,6 +27,9 @@ final class OpenScope extends RunningScope {
 		if (lost.carried != null) {
 			scope.extras().carried = lost.carried;
 		}
+		if (lost.observed != null) {
+			scope.extras().observed = lost.observed;
+		}
 		scope.since = lost.since;
 		Trace trace = new Trace(lost.thread, lost.callSite);
 		scope.trace = trace;

@@ -66,12 +66,11 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			return;
 		}
 		ScopeExtras extras = this.extras;
-		Object carried = (extras != null) ? extras.carried : null;
-		if (carried == null) {
+		if (extras == null) {
 			run();
 			return;
 		}
-		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
+		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
 			run();
 		}
 	}
@@ -244,7 +243,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
-		try {
+		ScopeObserver.Observed observed = observed();
+		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(this.id, end) : null) {
 			if (extras != null) {
 				extras.settle(scope());
 			}
