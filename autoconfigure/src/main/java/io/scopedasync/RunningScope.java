@@ -87,6 +87,12 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	@Override
+	public final boolean isWaiting() {
+		return openEntries().stream()
+			.anyMatch((entry) -> entry.state == PENDING && !entry.isMasked(entry.acquisition()));
+	}
+
+	@Override
 	public final Duration age() {
 		return this.scopes.timed ? Duration.ofNanos(Math.max(0, this.scopes.clock.nanos() - this.since))
 				: Duration.ZERO;

@@ -63,6 +63,13 @@ public interface Scope {
 	State state();
 
 	/**
+	 * Whether the scope waits for its turn and has nothing in the making yet that a
+	 * cancel would have to wait for: in the queue of a limiter, for instance.
+	 * @return true while it waits
+	 */
+	boolean isWaiting();
+
+	/**
 	 * How long the scope has been open, on the clock of its {@link AsyncScopes}. Zero
 	 * where neither a recorder nor leak detection asks for the time.
 	 * @return the age

@@ -244,7 +244,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		ScopeExtras extras = this.extras;
 		ScopeObserver.Observed observed = observed();
-		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(this.id, end) : null) {
+		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(scope().id(), end) : null) {
 			if (extras != null) {
 				extras.settle(scope());
 			}

@@ -162,6 +162,15 @@ class LeakKindsTests {
 	}
 
 	@Test
+	@Case(176)
+	void enteredAfterClose(CapturedOutput output) throws Exception {
+		Scope closed = this.scopes.with(ScopeSpec.of("closed"), (scope) -> Mono.just(scope)).block(BOUND);
+		assertThat(closed).isNotNull();
+		assertThat(closed.enter(AsyncResource.just("x").named("late")).toFuture()).failsWithin(BOUND);
+		found(LeakReason.AFTER_CLOSE, output, "'closed', the scope, for 'late', was used after the end");
+	}
+
+	@Test
 	void outlivedParent(CapturedOutput output) throws Exception {
 		Sinks.Empty<Void> end = Sinks.empty();
 		this.scopes.with(ScopeSpec.of("outer"), (outer) -> {
