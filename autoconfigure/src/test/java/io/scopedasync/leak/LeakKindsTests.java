@@ -6,6 +6,8 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 import io.scopedasync.AsyncResource;
@@ -19,9 +21,12 @@ import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.Permit;
 import io.scopedasync.webclient.SessionResource;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.extension.ExtendWith;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -46,41 +51,53 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  * its meters.
  */
 @ExtendWith(OutputCaptureExtension.class)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class LeakKindsTests {
 
 	private static final Duration BOUND = Duration.ofSeconds(30);
 
-	private final DisposableServer upstream = HttpServer.create()
+	private static final DisposableServer upstream = HttpServer.create()
 		.host("127.0.0.1")
 		.port(0)
 		.route((routes) -> routes.get("/hello", (request, response) -> response.sendString(Mono.just("hello"))))
 		.bindNow(BOUND);
 
-	private ConfigurableApplicationContext context;
+	private static final ConfigurableApplicationContext application = run();
 
-	private Service service;
+	private final Service service = application.getBean(Service.class);
 
-	private AsyncScopes scopes;
+	private final AsyncScopes scopes = application.getBean(AsyncScopes.class);
 
-	private Leaks leaks;
+	private final Limiter limit = application.getBean("limit", Limiter.class);
 
-	@BeforeEach
-	void start() {
-		this.context = new SpringApplicationBuilder(Application.class).run("--server.port=0",
-				"--server.address=127.0.0.1", "--spring.main.banner-mode=off",
-				"--management.endpoints.web.exposure.include=prometheus", "--scoped-async.limiters.limit.permits=3",
-				"--scoped-async.sessions.quotes.base-url=http://127.0.0.1:" + this.upstream.port(),
+	private final Leaks leaks = application.getBean(Leaks.class);
+
+	private final Map<LeakReason, Long> before = new EnumMap<>(LeakReason.class);
+
+	private static ConfigurableApplicationContext run() {
+		return new SpringApplicationBuilder(Application.class).run("--server.port=0", "--server.address=127.0.0.1",
+				"--spring.main.banner-mode=off", "--management.endpoints.web.exposure.include=prometheus",
+				"--scoped-async.limiters.limit.permits=3",
+				"--scoped-async.sessions.quotes.base-url=http://127.0.0.1:" + upstream.port(),
 				"--scoped-async.release-timeout=200ms", "--scoped-async.shutdown-timeout=200ms",
 				"--scoped-async.leak-detection.sweep-interval=50ms", "--scoped-async.leak-detection.level=paranoid");
-		this.service = this.context.getBean(Service.class);
-		this.scopes = this.context.getBean(AsyncScopes.class);
-		this.leaks = this.context.getBean(Leaks.class);
 	}
 
-	@AfterEach
-	void stop() {
-		this.context.close();
-		this.upstream.disposeNow(BOUND);
+	@BeforeEach
+	void count() {
+		for (LeakReason reason : LeakReason.values()) {
+			this.before.put(reason, this.leaks.count(reason));
+		}
+	}
+
+	@AfterAll
+	static void stop() {
+		application.close();
+		upstream.disposeNow(BOUND);
+	}
+
+	private long found(LeakReason reason) {
+		return this.leaks.count(reason) - this.before.getOrDefault(reason, 0L);
 	}
 
 	@Test
@@ -101,14 +118,13 @@ class LeakKindsTests {
 	@Case(174)
 	void lost(CapturedOutput output) throws Exception {
 		forget();
-		Limiter limit = this.context.getBean("limit", Limiter.class);
-		assertThat(limit.statistics().borrowed()).isEqualTo(1);
+		assertThat(this.limit.statistics().borrowed()).isEqualTo(1);
 		Awaitility.await().atMost(BOUND).until(() -> {
 			System.gc();
-			return this.leaks.count(LeakReason.LOST) == 1;
+			return found(LeakReason.LOST) == 1;
 		});
 		found(LeakReason.LOST, output, "'Service.lost'", "holding [limit]", "gave back what it held");
-		Awaitility.await().atMost(BOUND).until(() -> limit.statistics().borrowed() == 0);
+		Awaitility.await().atMost(BOUND).until(() -> this.limit.statistics().borrowed() == 0);
 	}
 
 	private void forget() {
@@ -117,7 +133,7 @@ class LeakKindsTests {
 
 	@Test
 	void releaseStuck(CapturedOutput output) throws Exception {
-		StuckResource stuck = this.context.getBean(StuckResource.class);
+		StuckResource stuck = application.getBean(StuckResource.class);
 		assertThat(this.service.releaseStuck().toFuture()).failsWithin(BOUND);
 		found(LeakReason.RELEASE_STUCK, output, "'Service.releaseStuck'", "given up on 'stuck'",
 				"look what the release of 'stuck' waits for");
@@ -143,12 +159,12 @@ class LeakKindsTests {
 
 	@Test
 	void doubleRelease(CapturedOutput output) throws Exception {
-		Permit permit = this.context.getBean("limit", Limiter.class).tryAcquire();
+		Permit permit = this.limit.tryAcquire();
 		assertThat(permit).isNotNull();
 		permit.close();
 		assertThatIllegalStateException().isThrownBy(permit::close).withMessageContaining("given back already");
 		found(LeakReason.DOUBLE_RELEASE, output, "'limit', given back twice");
-		assertThat(this.context.getBean("limit", Limiter.class).statistics().borrowed()).isZero();
+		assertThat(this.limit.statistics().borrowed()).isZero();
 	}
 
 	@Test
@@ -158,7 +174,7 @@ class LeakKindsTests {
 		assertThat(client).isNotNull();
 		assertThat(client.get().uri("/hello").retrieve().bodyToMono(String.class).toFuture()).failsWithin(BOUND);
 		found(LeakReason.AFTER_CLOSE, output,
-				"'quotes', GET http://127.0.0.1:" + this.upstream.port() + "/hello was used after the end");
+				"'quotes', GET http://127.0.0.1:" + upstream.port() + "/hello was used after the end");
 	}
 
 	@Test
@@ -200,7 +216,7 @@ class LeakKindsTests {
 		}).block(BOUND);
 		assertThat(inner).isCompletedExceptionally();
 		assertThat(strict.openScopes()).isEmpty();
-		assertThat(this.leaks.count(LeakReason.OUTLIVED_PARENT)).isEqualTo(1);
+		assertThat(found(LeakReason.OUTLIVED_PARENT)).isEqualTo(1);
 	}
 
 	@Test
@@ -210,19 +226,21 @@ class LeakKindsTests {
 				"Read it, or release it with toBodilessEntity()");
 	}
 
+	/** The last one: it closes the application. */
 	@Test
+	@Order(Integer.MAX_VALUE)
 	@Case(175)
 	void atClose(CapturedOutput output) {
-		this.scopes.open("import").enter(this.context.getBean("limit", Limiter.class)).block(BOUND);
-		this.context.close();
-		assertThat(this.leaks.count(LeakReason.AT_CLOSE)).isEqualTo(1);
+		this.scopes.open("import").enter(this.limit).block(BOUND);
+		application.close();
+		assertThat(found(LeakReason.AT_CLOSE)).isEqualTo(1);
 		assertThat(output).contains("Leak (at-close): 1 scope was still open")
 			.contains("- 'import' open for")
 			.contains("holding [limit]");
 	}
 
 	private void found(LeakReason reason, CapturedOutput output, String... words) throws Exception {
-		Awaitility.await().atMost(BOUND).until(() -> this.leaks.count(reason) == 1);
+		Awaitility.await().atMost(BOUND).until(() -> found(reason) == 1);
 		Awaitility.await().atMost(BOUND).untilAsserted(() -> assertThat(output).contains("Leak (" + reason + ")"));
 		String line = output.getAll()
 			.lines()
@@ -230,7 +248,8 @@ class LeakKindsTests {
 			.findFirst()
 			.orElseThrow();
 		assertThat(line).contains("WARN").contains(words);
-		assertThat(scrape()).contains("scoped_async_leaks_total{reason=\"" + reason.tag() + "\"} 1.0");
+		assertThat(scrape())
+			.contains("scoped_async_leaks_total{reason=\"" + reason.tag() + "\"} " + (double) this.leaks.count(reason));
 	}
 
 	private String scrape() throws IOException, InterruptedException {
@@ -238,7 +257,7 @@ class LeakKindsTests {
 	}
 
 	private String get(String path) throws IOException, InterruptedException {
-		int port = this.context.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
+		int port = application.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
 		HttpResponse<String> response = HttpClient.newHttpClient()
 			.send(HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).timeout(BOUND).build(),
 					HttpResponse.BodyHandlers.ofString());
