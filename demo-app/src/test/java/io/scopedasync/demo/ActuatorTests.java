@@ -4,6 +4,9 @@ import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import io.scopedasync.leak.LeakReason;
+import io.scopedasync.test.ExpectedLeaks;
+import io.scopedasync.test.NoLeakedScopes;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
@@ -40,6 +43,7 @@ class ActuatorTests {
 
 	@Test
 	void exposesHealthInfoAndMetrics() {
+		get("/quotes?symbols=A");
 		assertThat(get("/actuator/health")).contains("\"status\":\"UP\"");
 		assertThat(get("/actuator/info")).contains("java");
 		assertThat(get("/actuator/metrics")).contains("scoped.async.scope");
@@ -55,6 +59,8 @@ class ActuatorTests {
 	}
 
 	@Test
+	@NoLeakedScopes
+	@ExpectedLeaks(LeakReason.OVERDUE)
 	void stateShowsLimitersSessionsAndTheScopeThatIsHeldTooLong() {
 		this.web.post().uri("/hold?millis=1").exchange().expectStatus().isOk();
 		assertThat(get("/state")).contains("\"quotes-limit\":{\"total\":10,\"borrowed\":0,\"waiting\":0")
