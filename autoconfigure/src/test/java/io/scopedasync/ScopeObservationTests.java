@@ -13,6 +13,7 @@ import io.micrometer.context.ContextRegistry;
 import io.micrometer.observation.NullObservation;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationHandler;
+import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.contextpropagation.ObservationThreadLocalAccessor;
 import io.micrometer.observation.tck.TestObservationRegistry;
 import org.awaitility.Awaitility;
@@ -320,6 +321,30 @@ class ScopeObservationTests {
 		late.tryEmitValue("late");
 		Awaitility.await().atMost(LIMIT).until(() -> !this.stopped.isEmpty());
 		assertThat(this.seen).contains("acquire work", "release work", "late work");
+	}
+
+	/** The registry for tests would take a picture of the stack at each step. */
+	@Test
+	void aThousandScopesInsideEachOtherAreObservedOnAnOrdinaryStack() throws Exception {
+		ObservationRegistry registry = ObservationRegistry.create();
+		registry.observationConfig().observationHandler(new Telling());
+		AsyncScopes scopes = AsyncScopes.builder()
+			.observer(new MicrometerScopeObserver(registry, null))
+			.contextCarrier(new SnapshotContextCarrier(ContextRegistry.getInstance()))
+			.build();
+		CompletableFuture<Integer> depth = new CompletableFuture<>();
+		Thread thread = new Thread(
+				() -> nested(scopes, 1_000).subscribe(depth::complete, depth::completeExceptionally));
+		thread.start();
+		assertThat(depth.get(20, TimeUnit.SECONDS)).isEqualTo(1_000);
+		assertThat(this.stopped).hasSize(1_000);
+	}
+
+	private Mono<Integer> nested(AsyncScopes scopes, int depth) {
+		return scopes.use(AsyncResource.just("x").named("r" + depth), (value) -> {
+			assertThat(current()).isEqualTo("r" + depth);
+			return (depth > 1) ? nested(scopes, depth - 1).map((below) -> below + 1) : Mono.just(1);
+		});
 	}
 
 	@Test
