@@ -1,0 +1,88 @@
+package io.scopedasync.actuate;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * What the page says when there is little or nothing to show.
+ */
+class InspectorPageNoticeTests extends InspectorBrowser {
+
+	@Test
+	void saysThatTheEndpointIsGone() {
+		navigate();
+		this.server.close();
+		assertThat(this.page.locator("#problem")).containsText("cannot be reached");
+		assertThat(this.page.locator("#link")).containsText("not connected");
+		assertThat(rows()).hasCount(7);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "401, not signed in", "403, may not read this endpoint" })
+	void saysThatItMayNotAsk(int status, String expected) {
+		this.server.answerWith(status);
+		this.page.navigate(this.server.origin() + "/actuator/scopes/ui");
+		assertThat(this.page.locator("#problem")).containsText(expected);
+		this.server.answerWith(200);
+		this.page.locator("#retry").click();
+		assertThat(rows()).hasCount(7);
+		assertThat(this.page.locator("#problem")).isHidden();
+	}
+
+	@Test
+	void followsNoRedirectToALogin() {
+		try (InspectorServer login = new InspectorServer(InspectorSamples::none)) {
+			this.server.redirectTo(login.origin() + "/actuator/scopes");
+			this.page.navigate(this.server.origin() + "/actuator/scopes/ui");
+			assertThat(this.page.locator("#problem")).containsText("redirected to a login");
+			assertThat(login.answers()).isZero();
+		}
+	}
+
+	@Test
+	void saysThatTheAnswerIsOfNoUse() {
+		this.server.answerWith(() -> "<p>hello</p>");
+		this.page.navigate(this.server.origin() + "/actuator/scopes/ui");
+		assertThat(this.page.locator("#problem")).containsText("not JSON");
+		this.server.answerWith(500);
+		assertThat(this.page.locator("#problem")).containsText("status 500");
+		this.server.answerWith(200);
+		this.server.answerWith(InspectorSamples::seven);
+		assertThat(rows()).hasCount(7);
+	}
+
+	@Test
+	void saysThatDetectionIsDisabled() {
+		this.server.answerWith(InspectorSamples::disabled);
+		navigate();
+		assertThat(this.page.locator("#disabled")).isVisible();
+		assertThat(this.page.locator("#threshold")).hasText("disabled");
+		assertThat(row(1).locator(".gauge")).isHidden();
+	}
+
+	@Test
+	void saysThatThereAreMoreThanItWasGiven() {
+		this.server.answerWith(() -> InspectorSamples.cut(12_345));
+		navigate();
+		assertThat(this.page.locator("#shown")).hasText("1 of 12,345, the first ones");
+	}
+
+	@Test
+	void pauseAsksNothingAndSaysHowOldThePictureIs() {
+		this.page.clock().install();
+		navigate();
+		this.page.locator("#pause").click();
+		int before = this.server.answers();
+		this.page.clock().runFor(12_000);
+		assertThat(this.page.locator("#problem")).containsText("Paused. What you see is 1");
+		assertThat(this.server.answers()).isLessThanOrEqualTo(before + 1);
+		this.page.locator("#pause").click();
+		this.page.clock().runFor(2_000);
+		assertThat(this.page.locator("#problem")).isHidden();
+	}
+
+}
