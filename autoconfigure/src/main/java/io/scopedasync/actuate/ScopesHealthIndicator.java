@@ -1,6 +1,7 @@
 package io.scopedasync.actuate;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -67,8 +68,8 @@ public final class ScopesHealthIndicator extends AbstractHealthIndicator {
 			return;
 		}
 		builder.withDetail("suspects", suspects.size());
-		builder.withDetail("oldest",
-				suspects.stream().map(Scope::age).max(Comparator.naturalOrder()).orElse(Duration.ZERO).toString());
+		Duration oldest = suspects.stream().map(Scope::age).max(Comparator.naturalOrder()).orElse(Duration.ZERO);
+		builder.withDetail("oldest", oldest.truncatedTo(ChronoUnit.MILLIS).toString());
 		builder.withDetail("names", names(suspects));
 		if (this.maxSuspects != null && suspects.size() >= this.maxSuspects) {
 			builder.down().withDetail("maxSuspects", this.maxSuspects);

@@ -3,6 +3,7 @@ package io.scopedasync.actuate;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -43,6 +44,9 @@ abstract class ScopesEndpointContract {
 
 	private Leaks leaks;
 
+	/** A scope that nobody refers to any more is lost, and not open. */
+	private final List<Scope> opened = new ArrayList<>();
+
 	abstract Application start();
 
 	@BeforeAll
@@ -55,6 +59,7 @@ abstract class ScopesEndpointContract {
 	@AfterEach
 	void leaveNothingOpen() {
 		this.scopes.openScopes().forEach((scope) -> scope.cancel("the test is over").block(Application.LIMIT));
+		this.opened.clear();
 		this.application.bean(Limiter.class).resize(1);
 		this.application.bean(KeyedLimiter.class).resize(1);
 		this.leaks.clear();
@@ -67,7 +72,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void showsAScopeAndWhatItHolds() {
-		Scope outer = this.scopes.open("import");
+		Scope outer = open("import");
 		Scope inner = outer.child("row");
 		inner.enter(this.application.bean(Limiter.class)).block(Application.LIMIT);
 		String json = ok("/scopes");
@@ -92,7 +97,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void showsResourcesAndWhoWaitsForThem() {
-		this.scopes.open("holder").enter(this.application.bean(Limiter.class)).block(Application.LIMIT);
+		open("holder").enter(this.application.bean(Limiter.class)).block(Application.LIMIT);
 		Disposable waiter = this.scopes.use(this.application.bean(Limiter.class), (permit) -> Mono.never())
 			.onErrorComplete()
 			.subscribe();
@@ -118,8 +123,8 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void filtersByPartOfTheNameWhateverItsCase() {
-		this.scopes.open("QuoteService.quote");
-		this.scopes.open("import");
+		open("QuoteService.quote");
+		open("import");
 		String json = ok("/scopes?name=quote");
 		assertThat(JsonPath.<Integer>read(json, "$.scopes.count")).isOne();
 		assertThat(JsonPath.<String>read(json, "$.scopes.list[0].name")).isEqualTo("QuoteService.quote");
@@ -127,7 +132,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void filtersByStateAndAge() {
-		this.scopes.open("import");
+		open("import");
 		assertThat(count("?state=running")).isOne();
 		assertThat(count("?state=ENTERING")).isZero();
 		assertThat(count("?minAge=0s")).isOne();
@@ -137,8 +142,8 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void countsAlsoThoseBeyondTheLimit() {
-		this.scopes.open("first");
-		this.scopes.open("second");
+		open("first");
+		open("second");
 		String json = ok("/scopes?limit=1");
 		assertThat(JsonPath.<Integer>read(json, "$.scopes.count")).isEqualTo(2);
 		assertThat(JsonPath.<List<String>>read(json, "$.scopes.list[*].name")).containsExactly("first");
@@ -146,7 +151,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void showsOneScope() {
-		Scope scope = this.scopes.open("import");
+		Scope scope = open("import");
 		for (String accept : List.of("application/json", "*/*", "text/html,application/xhtml+xml,*/*;q=0.8")) {
 			HttpResponse<String> response = this.application.get("/scopes/" + scope.id(), accept);
 			assertThat(response.statusCode()).isEqualTo(200);
@@ -200,7 +205,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void showsAndForgetsWhatWasReported() {
-		Scope scope = this.scopes.open("import");
+		Scope scope = open("import");
 		long before = this.leaks.count(LeakReason.OVERDUE);
 		this.leaks.report(Leak.of(LeakReason.OVERDUE, scope), "Give it a limit.");
 		String json = ok("/scopes");
@@ -223,7 +228,7 @@ abstract class ScopesEndpointContract {
 
 	@Test
 	void showsNoKeyAndNoAddressUnlessAsked() {
-		Scope scope = this.scopes.open("import");
+		Scope scope = open("import");
 		scope.enter(this.application.bean(KeyedLimiter.class).forKey("tenant-s3cret")).block(Application.LIMIT);
 		this.leaks.report(Leak.of(LeakReason.UNREAD_BODY, "quotes", "GET http://s3cret.example/?token=s3cret"), "");
 		String json = ok("/scopes");
@@ -275,6 +280,12 @@ abstract class ScopesEndpointContract {
 	@Test
 	void cancelsNothingWithoutANumber() {
 		refuses(this.application.delete("/scopes/ui"), "id is 'ui'. Write the number of an open scope");
+	}
+
+	private Scope open(String name) {
+		Scope scope = this.scopes.open(name);
+		this.opened.add(scope);
+		return scope;
 	}
 
 	private String ok(String path) {

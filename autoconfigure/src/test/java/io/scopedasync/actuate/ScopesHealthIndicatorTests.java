@@ -43,6 +43,9 @@ class ScopesHealthIndicatorTests {
 		.shutdownTimeout(Duration.ZERO)
 		.build();
 
+	/** A scope that nobody refers to any more is lost, and not open. */
+	private final List<Scope> opened = new ArrayList<>();
+
 	private final Leaks leaks = new Leaks(List.of());
 
 	private final LeakDetector detector = new LeakDetector(this.scopes, this.leaks, this.clock, Duration.ofMinutes(1),
@@ -180,7 +183,9 @@ class ScopesHealthIndicatorTests {
 	}
 
 	private Scope open(String name) {
-		return this.scopes.open(name);
+		Scope scope = this.scopes.open(name);
+		this.opened.add(scope);
+		return scope;
 	}
 
 	private void waitFor(Limiter limiter) {
