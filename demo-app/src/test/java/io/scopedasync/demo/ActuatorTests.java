@@ -50,6 +50,15 @@ class ActuatorTests {
 	}
 
 	@Test
+	void showsItsScopesAndTheirPage() {
+		assertThat(get("/actuator/scopes")).contains("\"name\":\"quotes-limit\",\"type\":\"limiter\"")
+			.contains("\"name\":\"quotes\",\"type\":\"session\"")
+			.contains("\"threshold\":\"PT3S\"");
+		assertThat(get("/actuator/scopes/ui")).containsIgnoringCase("<!doctype html>");
+		assertThat(get("/actuator/health")).contains("\"scopedAsync\":{");
+	}
+
+	@Test
 	void timersTellHowLongTheWaitWas() {
 		get("/seeds/semaphore");
 		get("/quotes?symbols=A,B,C,D,E,F,G,H,I,J,K,L");
