@@ -46,7 +46,6 @@ final class Description {
 	ScopesDescriptor of(@Nullable String threshold, Iterable<? extends Measured> measured, List<Scope> open,
 			Leaks leaks, ScopeFilter filter, boolean shown) {
 		List<ResourceEntry> resources = resources(measured);
-		Set<String> queues = queues(resources);
 		Set<Long> suspects = leaks.suspects().keySet();
 		List<ScopeEntry> list = new ArrayList<>();
 		int count = 0;
@@ -55,18 +54,18 @@ final class Description {
 			if (state != Scope.State.CLOSED && filter.accepts(node.scope(), state)) {
 				count++;
 				if (list.size() < filter.limit()) {
-					list.add(scope(node, state, queues, suspects, shown));
+					list.add(scope(node, state, suspects, shown));
 				}
 			}
 		}
 		return new ScopesDescriptor(threshold, resources, new OpenEntry(count, list), leaks(leaks, shown));
 	}
 
-	@Nullable ScopeEntry of(long id, Iterable<? extends Measured> measured, List<Scope> open, Leaks leaks, boolean shown) {
+	@Nullable ScopeEntry of(long id, List<Scope> open, Leaks leaks, boolean shown) {
 		for (ScopeTree.Node node : ScopeTree.of(open)) {
 			Scope.State state = node.scope().state();
 			if (node.scope().id() == id && state != Scope.State.CLOSED) {
-				return scope(node, state, queues(resources(measured)), leaks.suspects().keySet(), shown);
+				return scope(node, state, leaks.suspects().keySet(), shown);
 			}
 		}
 		return null;
@@ -82,36 +81,21 @@ final class Description {
 		return resources;
 	}
 
-	/** Names of the resources that somebody waits for. */
-	private static Set<String> queues(List<ResourceEntry> resources) {
-		Set<String> queues = new HashSet<>();
-		for (ResourceEntry resource : resources) {
-			if (resource.pending() > 0) {
-				queues.add(resource.name());
-			}
-		}
-		return queues;
-	}
-
-	private ScopeEntry scope(ScopeTree.Node node, Scope.State state, Set<String> queues, Set<Long> suspects,
-			boolean shown) {
+	private ScopeEntry scope(ScopeTree.Node node, Scope.State state, Set<Long> suspects, boolean shown) {
 		Scope scope = node.scope();
-		List<String> resources = scope.resources();
 		Map<String, String> keys = new LinkedHashMap<>();
 		scope.keys().forEach((resource, key) -> keys.put(resource, value(resource, key, shown)));
 		CallSite callSite = scope.callSite();
 		Scope parent = node.parent();
-		return new ScopeEntry(scope.id(), scope.name(), state.name(), phase(state, resources, queues),
-				scope.age().toMillis(), scope.remaining().map(Duration::toMillis).orElse(null), resources, keys,
-				scope.thread(), (callSite != null) ? callSite.traceId() : null, (parent != null) ? parent.id() : null,
-				node.depth(), suspects.contains(scope.id()), frames(callSite));
+		return new ScopeEntry(scope.id(), scope.name(), state.name(), phase(scope, state), scope.age().toMillis(),
+				scope.remaining().map(Duration::toMillis).orElse(null), scope.resources(), keys, scope.thread(),
+				(callSite != null) ? callSite.traceId() : null, (parent != null) ? parent.id() : null, node.depth(),
+				suspects.contains(scope.id()), frames(callSite));
 	}
 
-	/** The last of its resources is the one that an entering scope acquires now. */
-	private static String phase(Scope.State state, List<String> resources, Set<String> queues) {
+	private static String phase(Scope scope, Scope.State state) {
 		return switch (state) {
-			case ENTERING -> (!resources.isEmpty() && queues.contains(resources.get(resources.size() - 1))) ? "waiting"
-					: "acquiring";
+			case ENTERING -> scope.isWaiting() ? "waiting" : "acquiring";
 			case RUNNING -> "body";
 			case RELEASING, CLOSED -> "releasing";
 		};

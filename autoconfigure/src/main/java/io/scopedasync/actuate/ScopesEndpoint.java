@@ -94,7 +94,7 @@ public final class ScopesEndpoint {
 
 	@Nullable ScopeEntry describe(String id, boolean shown) {
 		long number = new Input("id", id).id();
-		return this.description.of(number, this.measured, this.scopes.openScopes(), this.leaks, shown);
+		return this.description.of(number, this.scopes.openScopes(), this.leaks, shown);
 	}
 
 	/**

@@ -47,8 +47,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Every kind of leak, made for real in a running application, and found in its log and
- * its meters.
+ * Every kind of leak, made for real in a running application, and found in its log, its
+ * meters and its endpoint.
  */
 @ExtendWith(OutputCaptureExtension.class)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -76,8 +76,8 @@ class LeakKindsTests {
 
 	private static ConfigurableApplicationContext run() {
 		return new SpringApplicationBuilder(Application.class).run("--server.port=0", "--server.address=127.0.0.1",
-				"--spring.main.banner-mode=off", "--management.endpoints.web.exposure.include=prometheus",
-				"--scoped-async.limiters.limit.permits=3",
+				"--spring.main.banner-mode=off", "--management.endpoints.web.exposure.include=prometheus,scopes,health",
+				"--management.endpoint.health.show-details=always", "--scoped-async.limiters.limit.permits=3",
 				"--scoped-async.sessions.quotes.base-url=http://127.0.0.1:" + upstream.port(),
 				"--scoped-async.release-timeout=200ms", "--scoped-async.shutdown-timeout=200ms",
 				"--scoped-async.leak-detection.sweep-interval=50ms", "--scoped-async.leak-detection.level=paranoid");
@@ -107,6 +107,9 @@ class LeakKindsTests {
 		CompletableFuture<Void> call = this.service.overdue(end.asMono()).toFuture();
 		found(LeakReason.OVERDUE, output, "'Service.overdue'", "running, holding [limit]", "Its body has not ended");
 		assertThat(scrape()).contains("scoped_async_leaked 1.0");
+		assertThat(get("/actuator/scopes?name=overdue")).contains("\"suspect\":true")
+			.contains("LeakKindsTests.overdue(LeakKindsTests.java");
+		assertThat(get("/actuator/health")).contains("\"scopedAsync\"").contains("Service.overdue");
 		end.tryEmitEmpty();
 		assertThat(call).succeedsWithin(BOUND);
 		Awaitility.await().atMost(BOUND).until(() -> this.leaks.recovered() == 1);
@@ -250,6 +253,8 @@ class LeakKindsTests {
 		assertThat(line).contains("WARN").contains(words);
 		assertThat(scrape())
 			.contains("scoped_async_leaks_total{reason=\"" + reason.tag() + "\"} " + (double) this.leaks.count(reason));
+		assertThat(get("/actuator/scopes")).contains("\"" + reason.tag() + "\":" + this.leaks.count(reason))
+			.contains("\"reason\":\"" + reason.tag() + "\"");
 	}
 
 	private String scrape() throws IOException, InterruptedException {
