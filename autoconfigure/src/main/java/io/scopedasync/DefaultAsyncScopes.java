@@ -2,7 +2,9 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -160,22 +162,19 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	public List<Scope> takeLost() {
 		Map<OpenRecord, OpenScope> found = new LinkedHashMap<>();
 		Set<OpenRecord> lost = new HashSet<>(this.open.takeLost());
+		Deque<OpenRecord> chain = new ArrayDeque<>();
 		for (OpenRecord record : lost) {
-			inPlaceOf(record, lost, found);
+			// Those around it first, so that they end after it.
+			for (OpenRecord next = record; next != null && lost.contains(next) && !found.containsKey(next);) {
+				chain.push(next);
+				next = next.parent;
+			}
+			for (OpenRecord next : chain) {
+				found.put(next, OpenScope.inPlaceOf(next, found.get(next.parent)));
+			}
+			chain.clear();
 		}
 		return List.copyOf(found.values());
-	}
-
-	/** Those around it first, so that it ends before them. */
-	private static OpenScope inPlaceOf(OpenRecord record, Set<OpenRecord> lost, Map<OpenRecord, OpenScope> found) {
-		OpenScope scope = found.get(record);
-		if (scope == null) {
-			OpenRecord parent = record.parent;
-			scope = OpenScope.inPlaceOf(record,
-					(parent != null && lost.contains(parent)) ? inPlaceOf(parent, lost, found) : null);
-			found.put(record, scope);
-		}
-		return scope;
 	}
 
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {

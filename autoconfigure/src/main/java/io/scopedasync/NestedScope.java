@@ -51,7 +51,6 @@ abstract class NestedScope extends ScopeMachine {
 			becomeKnown();
 		}
 		if (parent != null) {
-			this.depth = (short) Math.min(parent.depth + 1, Short.MAX_VALUE - 1);
 			parent.adopt(this);
 		}
 		if (this.spec.timeout != null || parent != null) {
@@ -128,6 +127,11 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	final void adopt(NestedScope child) {
+		if (this.trace != null) {
+			// For the child's, which refers to it.
+			this.trace.record(scope());
+		}
+		child.depth = (short) Math.min(this.depth + 1, Short.MAX_VALUE - 1);
 		StackedEntry entry = new StackedEntry(scope(), null);
 		entry.value = child.scope();
 		entry.set(CHILD);

@@ -117,13 +117,18 @@ abstract class ScopeState extends Entry {
 			return false;
 		}
 		this.bodyOver = true;
+		driveFlat();
+		return true;
+	}
+
+	/** Of scopes deep inside each other only a few are driven on one stack. */
+	final void driveFlat() {
 		if (FlatStep.isDueAt(this.depth)) {
 			FlatStep.take(scope());
 		}
 		else {
 			drive();
 		}
-		return true;
 	}
 
 	/** The body has returned that a cancel could only ask to. */
@@ -159,7 +164,7 @@ abstract class ScopeState extends Entry {
 			this.bodyOver = true;
 		}
 		try {
-			drive();
+			driveFlat();
 		}
 		catch (Throwable ex) {
 			// Thrown by the caller when it was told. Whoever interrupts is a stranger to

@@ -56,7 +56,7 @@ class StackedEntry extends Entry {
 		RunningScope parent = this.scope;
 		parent.extras().stack.remove(this);
 		if (parent.phase == ScopeMachine.UNWINDING) {
-			parent.drive();
+			parent.driveFlat();
 		}
 	}
 

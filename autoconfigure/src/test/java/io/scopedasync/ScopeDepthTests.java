@@ -1,6 +1,8 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -8,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -51,6 +54,45 @@ class ScopeDepthTests {
 			}
 			return hop ? Mono.just(1).publishOn(Schedulers.parallel()) : Mono.just(1);
 		});
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	@Case(29)
+	void tenThousandScopesByHandInsideEachOther(boolean tracked) throws Exception {
+		AsyncScopes scopes = AsyncScopes.builder().tracked(tracked).build();
+		CompletableFuture<Object> end = new CompletableFuture<>();
+		List<Scope> open = new ArrayList<>();
+		Thread thread = new Thread(null, () -> {
+			Scope scope = scopes.open("root");
+			for (int i = 0; i < 10_000; i++) {
+				open.add(scope);
+				scope.enter(this.counted).subscribe();
+				scope = scope.child("child");
+			}
+			open.get(0).close().subscribe((value) -> {
+			}, end::completeExceptionally, () -> end.complete("closed"));
+		}, "small stack", 256 * 1024);
+		thread.start();
+		assertThat(end.get(20, TimeUnit.SECONDS)).isEqualTo("closed");
+		assertThat(this.released).hasValue(10_000);
+		assertThat(scopes.openScopes()).isEmpty();
+		assertThat(open).allSatisfy((scope) -> assertThat(scope.state()).isEqualTo(Scope.State.CLOSED));
+	}
+
+	@Test
+	@Case(29)
+	void aThousandTrackedScopesInsideEachOtherThatAreCancelled() {
+		AsyncScopes scopes = AsyncScopes.builder().tracked(true).build();
+		Disposable call = endless(scopes, 1_000).subscribe();
+		assertThat(scopes.openScopes()).hasSize(1_000);
+		call.dispose();
+		assertThat(this.released).hasValue(1_000);
+		assertThat(scopes.openScopes()).isEmpty();
+	}
+
+	private Mono<Integer> endless(AsyncScopes scopes, int depth) {
+		return scopes.use(this.counted, (value) -> (depth > 1) ? endless(scopes, depth - 1) : Mono.never());
 	}
 
 	@ParameterizedTest

@@ -166,6 +166,22 @@ class LostScopeTests {
 	}
 
 	@Test
+	void releasesAThousandLostScopesInsideEachOther() {
+		this.detector.start();
+		endless(1_000).subscribe();
+		Awaitility.await().atMost(BOUND).until(() -> {
+			collect();
+			return this.leaks.count(LeakReason.LOST) == 1_000;
+		});
+		assertThat(this.events).hasSize(1_000).startsWith("1 Cancelled", "2 Cancelled").endsWith("1000 Cancelled");
+	}
+
+	private Mono<Integer> endless(int depth) {
+		return this.scopes.use(resource(Integer.toString(depth)),
+				(value) -> (depth > 1) ? endless(depth - 1) : Mono.never());
+	}
+
+	@Test
 	void aScopeThatMovedOnToAnotherIsNotReleasedTwice() {
 		this.detector.start();
 		List<Scope> owner = new ArrayList<>();
