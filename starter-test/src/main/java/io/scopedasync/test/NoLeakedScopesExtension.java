@@ -47,8 +47,7 @@ public final class NoLeakedScopesExtension
 	public void beforeEach(ExtensionContext context) {
 		Optional<NoLeakedScopes> annotation = nearest(context, NoLeakedScopes.class);
 		if (annotation.map(NoLeakedScopes::enabled).orElse(true)) {
-			WatchedTest test = new WatchedTest(context.getUniqueId(),
-					context.getRequiredTestClass().getSimpleName() + "." + context.getDisplayName(), expected(context),
+			WatchedTest test = new WatchedTest(context.getUniqueId(), name(context), expected(context),
 					grace(context, annotation), annotation.isPresent(), new ArrayList<>());
 			store(context).put(WatchedTest.class, test);
 			Targets.ofContext(context).forEach((target) -> watches(context).enter(target, false, test));
@@ -119,6 +118,14 @@ public final class NoLeakedScopesExtension
 			ends.add(open.get(i).cancel("the test that left it open has ended").onErrorComplete());
 		}
 		Mono.when(ends).timeout(END_LIMIT).onErrorComplete().block();
+	}
+
+	/** JUnit calls an invocation of a parameterized method by its arguments alone. */
+	private static String name(ExtensionContext context) {
+		String method = context.getRequiredTestMethod().getName();
+		String display = context.getDisplayName();
+		return context.getRequiredTestClass().getSimpleName() + "."
+				+ (display.startsWith(method) ? display : method + " " + display);
 	}
 
 	private static Set<Finding.Expectable> expected(ExtensionContext context) {
