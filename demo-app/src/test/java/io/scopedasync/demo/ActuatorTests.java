@@ -40,6 +40,7 @@ class ActuatorTests {
 
 	@Test
 	void exposesHealthInfoAndMetrics() {
+		get("/quotes?symbols=A");
 		assertThat(get("/actuator/health")).contains("\"status\":\"UP\"");
 		assertThat(get("/actuator/info")).contains("java");
 		assertThat(get("/actuator/metrics")).contains("scoped.async.scope");
