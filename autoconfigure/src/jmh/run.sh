@@ -72,6 +72,8 @@ if [[ $mode != report ]]; then
 			bench calls 'UncontendedBenchmark' $calls -prof gc
 			bench two-threads 'UncontendedBenchmark.mono(Ours|UsingWhen|Floor)' $contended -t 2
 			bench annotated 'AnnotatedBenchmark' $calls -prof gc
+			bench detection 'DetectionBenchmark' $calls -prof gc
+			bench detection-two-threads 'DetectionBenchmark.(disabled|simple)$' $contended -t 2
 			bench bodies 'ConcurrentBodiesBenchmark' $contended -prof gc
 			bench queue 'HandOverBenchmark' $queues -p n=1000,10000,100000 -p peer=ours,oursTimeout
 			bench queue-peers 'HandOverBenchmark' $queues -p n=1000 -p peer=floor,reactorPool,reactorPoolTimeout

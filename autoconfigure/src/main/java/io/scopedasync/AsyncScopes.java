@@ -273,6 +273,13 @@ public interface AsyncScopes {
 		Builder contextCarrier(ContextCarrier carrier);
 
 		/**
+		 * What follows scopes one by one.
+		 * @param observer {@link ScopeObserver#NONE} unless set, which costs nothing
+		 * @return this
+		 */
+		Builder observer(ScopeObserver observer);
+
+		/**
 		 * Whether each scope is known from its first moment and knows its age, as leak
 		 * detection needs. Otherwise a scope is known from the moment it first waits.
 		 * @param tracked false unless set
@@ -293,6 +300,16 @@ public interface AsyncScopes {
 		 * @return this
 		 */
 		Builder watcher(ScopeWatcher watcher);
+
+		/**
+		 * Whether a scope is cancelled that is open still when the body around it has
+		 * ended normally or failed; the outer one then waits for its end. A scope whose
+		 * outer one is cancelled is cancelled in any case.
+		 * @param cancel false unless set: it outlives the outer one, and the
+		 * {@linkplain #watcher watcher} is told
+		 * @return this
+		 */
+		Builder cancelOutliving(boolean cancel);
 
 		/**
 		 * Builds the scopes.

@@ -81,7 +81,7 @@ final class BlockingScope<R> extends RunningScope {
 		}
 		CurrentScope current = CurrentScope.slot();
 		current.bind(this);
-		try {
+		try (ContextCarrier.Restored observing = observing()) {
 			this.result = this.body.apply(bodyArgument());
 			return null;
 		}

@@ -44,12 +44,19 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final ContextCarrier carrier;
 
+	final ScopeObserver observer;
+
+	/** Whether anybody asks how acquisitions and releases end. */
+	final boolean recorded;
+
 	/** Whether each scope is known from its first moment on. */
 	final boolean tracked;
 
 	final CallSiteSampler callSites;
 
 	final ScopeWatcher watcher;
+
+	final boolean cancelOutliving;
 
 	/** Whether anybody asks for the time. */
 	final boolean timed;
@@ -75,9 +82,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.shutdownTimeout = builder.shutdownTimeout;
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;
+		this.observer = builder.observer;
+		this.recorded = builder.recorder != ScopeRecorder.NOOP || builder.observer != ScopeObserver.NONE;
 		this.tracked = builder.tracked;
 		this.callSites = builder.callSites;
 		this.watcher = builder.watcher;
+		this.cancelOutliving = builder.cancelOutliving;
 		this.timed = builder.tracked || builder.recorder != ScopeRecorder.NOOP;
 	}
 
@@ -252,11 +262,15 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 		private ContextCarrier carrier = ContextCarrier.NONE;
 
+		private ScopeObserver observer = ScopeObserver.NONE;
+
 		private boolean tracked;
 
 		private CallSiteSampler callSites = CallSiteSampler.NONE;
 
 		private ScopeWatcher watcher = ScopeWatcher.NONE;
+
+		private boolean cancelOutliving;
 
 		@Override
 		public Builder clock(ScopeClock clock) {
@@ -289,6 +303,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		}
 
 		@Override
+		public Builder observer(ScopeObserver observer) {
+			this.observer = Objects.requireNonNull(observer, "observer");
+			return this;
+		}
+
+		@Override
 		public Builder tracked(boolean tracked) {
 			this.tracked = tracked;
 			return this;
@@ -303,6 +323,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		@Override
 		public Builder watcher(ScopeWatcher watcher) {
 			this.watcher = Objects.requireNonNull(watcher, "watcher");
+			return this;
+		}
+
+		@Override
+		public Builder cancelOutliving(boolean cancel) {
+			this.cancelOutliving = cancel;
 			return this;
 		}
 

@@ -62,6 +62,10 @@ final class EnteredEntry<T> extends StackedEntry {
 
 	private void refuse() {
 		if (!this.unwanted) {
+			if (this.scope.phase == ScopeMachine.SETTLED) {
+				this.scope.scopes.watcher.usedAfterClose(this.scope.name(),
+						"the scope, for '" + resource().name() + "',");
+			}
 			this.sink.error(new ScopeClosedException(this.scope.name(), "Scope '" + this.scope.name()
 					+ "' is ending and takes nothing more: enter '" + resource().name() + "' before its body ends."));
 		}

@@ -81,9 +81,6 @@ abstract class Entry extends Waiter {
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
-	/** What its scope's record knows of it; guarded by that. */
-	OpenRecord.@Nullable Held held;
-
 	/** Whether the recorder knows how the acquisition ended. */
 	boolean recorded;
 
@@ -92,6 +89,11 @@ abstract class Entry extends Waiter {
 	}
 
 	abstract RunningScope scope();
+
+	/** What its scope's record knows of it; guarded by that. */
+	abstract OpenRecord.@Nullable Held noted();
+
+	abstract void note(OpenRecord.Held held);
 
 	final boolean move(int from, int to) {
 		return STATE.compareAndSet(this, from, to);
@@ -349,10 +351,18 @@ abstract class Entry extends Waiter {
 	// What is recorded.
 
 	final void recordAcquired(Outcome outcome) {
-		DefaultAsyncScopes scopes = scope().scopes;
-		if (scopes.recorder != ScopeRecorder.NOOP && !this.recorded) {
-			this.recorded = true;
+		RunningScope scope = scope();
+		DefaultAsyncScopes scopes = scope.scopes;
+		if (!scopes.recorded || this.recorded) {
+			return;
+		}
+		this.recorded = true;
+		if (scopes.recorder != ScopeRecorder.NOOP) {
 			scopes.recorder.acquired(resource().name(), outcome, scopes.clock.nanos() - this.since);
+		}
+		ScopeObserver.Observed observed = scope.observed();
+		if (observed != null) {
+			observed.acquired(resource().name(), outcome);
 		}
 	}
 
@@ -374,14 +384,21 @@ abstract class Entry extends Waiter {
 	 */
 	final void recordReleased(Outcome outcome) {
 		RunningScope scope = scope();
+		if (!scope.scopes.recorded || this.resource instanceof Resources.Handler) {
+			return;
+		}
+		AsyncResource<?> resource = resource();
 		ScopeRecorder recorder = scope.scopes.recorder;
-		if (recorder != ScopeRecorder.NOOP && !(this.resource instanceof Resources.Handler)) {
-			AsyncResource<?> resource = resource();
+		if (recorder != ScopeRecorder.NOOP) {
 			long nanos = 0;
 			if (!(resource instanceof DirectResource)) {
 				nanos = scope.scopes.clock.nanos() - ((scope == this) ? scope.extras().releaseBegan : this.since);
 			}
 			recorder.released(resource.name(), outcome, nanos);
+		}
+		ScopeObserver.Observed observed = scope.observed();
+		if (observed != null) {
+			observed.released(resource.name(), outcome);
 		}
 	}
 

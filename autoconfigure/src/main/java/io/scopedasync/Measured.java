@@ -14,6 +14,14 @@ public interface Measured {
 	String name();
 
 	/**
+	 * What kind of thing it is, for pages.
+	 * @return one word in lower case, or some joined by a hyphen
+	 */
+	default String type() {
+		return "resource";
+	}
+
+	/**
 	 * What is in use. Called on any thread, also often; must neither block nor throw.
 	 * @return the numbers now
 	 */

@@ -38,15 +38,16 @@ abstract class NestedScope extends ScopeMachine {
 				extras().carried = carried;
 			}
 		}
+		if (scopes.observer != ScopeObserver.NONE) {
+			observe((parent != null) ? parent.observed() : null);
+		}
 		if (scopes.isClosed()) {
 			decide(Exit.failed(scopes.refusal(this.spec.name)));
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
-			this.thread = Thread.currentThread().getName();
-			if (scopes.callSites.samples(this.spec.name)) {
-				this.callSite = new CallSite(this.spec.name);
-			}
+			this.trace = new Trace(Thread.currentThread().getName(),
+					scopes.callSites.samples(this.spec.name) ? new CallSite(this.spec.name) : null);
 			becomeKnown();
 		}
 		if (parent != null) {
@@ -61,7 +62,16 @@ abstract class NestedScope extends ScopeMachine {
 			FlatStep.take(scope());
 			return;
 		}
-		run();
+		try (ContextCarrier.Restored observing = observing()) {
+			run();
+		}
+	}
+
+	private void observe(ScopeObserver.@Nullable Observed around) {
+		ScopeObserver.Observed observed = this.scopes.observer.begin(this.spec.name, callerContext(), around);
+		if (observed != null) {
+			extras().observed = observed;
+		}
 	}
 
 	private void startLimit(@Nullable Duration timeout) {
@@ -147,6 +157,9 @@ abstract class NestedScope extends ScopeMachine {
 			if (extras.carried != null) {
 				context = this.scopes.carrier.write(extras.carried, context);
 			}
+			if (extras.observed != null) {
+				context = extras.observed.write(context);
+			}
 			context = context.put(Scope.class, scope());
 			extras.context = context;
 		}
@@ -226,12 +239,11 @@ abstract class NestedScope extends ScopeMachine {
 	 */
 	final void carried(Runnable action) {
 		ScopeExtras extras = this.extras;
-		Object carried = (extras != null) ? extras.carried : null;
-		if (carried == null) {
+		if (extras == null) {
 			action.run();
 			return;
 		}
-		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
+		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
 			action.run();
 		}
 	}

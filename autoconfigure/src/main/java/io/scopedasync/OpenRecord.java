@@ -31,6 +31,8 @@ final class OpenRecord extends WeakReference<RunningScope> {
 
 	final @Nullable Object carried;
 
+	final ScopeObserver.@Nullable Observed observed;
+
 	/** Of the scope around this one. */
 	final @Nullable OpenRecord parent;
 
@@ -41,18 +43,19 @@ final class OpenRecord extends WeakReference<RunningScope> {
 	/** In order of entry; guarded by this. */
 	private final List<Held> held = new ArrayList<>(1);
 
-	OpenRecord(RunningScope scope) {
+	OpenRecord(RunningScope scope, Trace trace) {
 		super(scope);
 		this.scopes = scope.scopes;
 		this.spec = scope.spec;
-		this.id = scope.id;
+		this.id = trace.id;
 		this.since = scope.since;
-		this.thread = scope.thread;
-		this.callSite = scope.callSite;
+		this.thread = trace.thread;
+		this.callSite = trace.callSite;
 		ScopeExtras extras = scope.extras;
 		this.carried = (extras != null) ? extras.carried : null;
+		this.observed = (extras != null) ? extras.observed : null;
 		RunningScope parent = scope.parent();
-		this.parent = (parent != null) ? parent.record() : null;
+		this.parent = (parent != null && parent.trace != null) ? parent.trace.record(parent) : null;
 	}
 
 	/** The body is over. */
@@ -65,17 +68,18 @@ final class OpenRecord extends WeakReference<RunningScope> {
 	 * the same as once.
 	 */
 	synchronized void add(Entry entry) {
-		if (entry.state == Entry.ARRIVED && entry.held == null) {
+		if (entry.state == Entry.ARRIVED && entry.noted() == null) {
 			Object value = entry.value();
 			// A handler is given its scope, which is not to be held.
-			entry.held = new Held(entry.resource(), (value instanceof Scope) ? null : value);
-			this.held.add(entry.held);
+			Held held = new Held(entry.resource(), (value instanceof Scope) ? null : value);
+			entry.note(held);
+			this.held.add(held);
 		}
 	}
 
 	/** The entry gave it back early, or another scope took it over. */
 	synchronized void remove(Entry entry) {
-		int index = this.held.lastIndexOf(entry.held);
+		int index = this.held.lastIndexOf(entry.noted());
 		if (index >= 0) {
 			this.held.remove(index);
 		}

@@ -27,13 +27,16 @@ final class OpenScope extends RunningScope {
 		if (lost.carried != null) {
 			scope.extras().carried = lost.carried;
 		}
+		if (lost.observed != null) {
+			scope.extras().observed = lost.observed;
+		}
 		scope.since = lost.since;
-		scope.thread = lost.thread;
-		scope.callSite = lost.callSite;
+		Trace trace = new Trace(lost.thread, lost.callSite);
+		scope.trace = trace;
 		scope.shared = true;
 		// Also while an application closes, which refuses those that begin.
 		lost.scopes.open.add(scope);
-		scope.id = lost.id;
+		trace.id = lost.id;
 		if (parent != null) {
 			parent.adopt(scope);
 		}

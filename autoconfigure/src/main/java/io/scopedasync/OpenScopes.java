@@ -25,6 +25,10 @@ final class OpenScopes {
 		/** How many have been added. */
 		long count;
 
+		/** Keeps the next stripe out of this one's cache lines: another thread's. */
+		@SuppressWarnings("unused")
+		private long p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11;
+
 	}
 
 	private final Stripe[] stripes = new Stripe[STRIPES];
@@ -47,7 +51,9 @@ final class OpenScopes {
 				first.previousOpen = scope;
 			}
 			stripe.first = scope;
-			scope.id = ++stripe.count * STRIPES + index;
+			if (scope.trace != null) {
+				scope.trace.id = ++stripe.count * STRIPES + index;
+			}
 		}
 		scope.stripe = (short) index;
 	}
@@ -70,8 +76,9 @@ final class OpenScopes {
 	void remove(ScopeMachine scope) {
 		Stripe stripe = this.stripes[scope.stripe];
 		synchronized (stripe) {
-			if (scope.isLoosened()) {
-				unlink(stripe, scope.record());
+			OpenRecord record = scope.record();
+			if (record != null && scope.trace != null && scope.trace.loosened) {
+				unlink(stripe, record);
 			}
 			else {
 				unlink(stripe, scope);

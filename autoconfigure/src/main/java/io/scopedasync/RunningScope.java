@@ -53,17 +53,20 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	@Override
 	public final long id() {
-		return this.id;
+		Trace trace = this.trace;
+		return (trace != null) ? trace.id : 0;
 	}
 
 	@Override
 	public final @Nullable String thread() {
-		return this.thread;
+		Trace trace = this.trace;
+		return (trace != null) ? trace.thread : null;
 	}
 
 	@Override
 	public final @Nullable CallSite callSite() {
-		return this.callSite;
+		Trace trace = this.trace;
+		return (trace != null) ? trace.callSite : null;
 	}
 
 	@Override
@@ -81,6 +84,12 @@ abstract class RunningScope extends NestedScope implements Scope {
 			case UNWINDING -> State.RELEASING;
 			default -> State.CLOSED;
 		};
+	}
+
+	@Override
+	public final boolean isWaiting() {
+		return openEntries().stream()
+			.anyMatch((entry) -> entry.state == PENDING && !entry.isMasked(entry.acquisition()));
 	}
 
 	@Override
@@ -209,7 +218,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	/** An entry has arrived while the body runs. */
 	final void holds(Entry entry) {
-		OpenRecord record = this.record;
+		OpenRecord record = record();
 		if (record != null) {
 			record.add(entry);
 		}
@@ -217,7 +226,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	/** An entry left before the end of the scope. */
 	final void holdsNoMore(Entry entry) {
-		OpenRecord record = this.record;
+		OpenRecord record = record();
 		if (record != null) {
 			record.remove(entry);
 		}

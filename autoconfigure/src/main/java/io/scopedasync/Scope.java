@@ -33,14 +33,14 @@ public interface Scope {
 
 	/**
 	 * Number of the scope among those of its {@link AsyncScopes}.
-	 * @return never the same twice; 0 while the scope is not listed, see
-	 * {@link AsyncScopes#openScopes()}
+	 * @return never the same twice; 0 unless scopes are
+	 * {@linkplain AsyncScopes.Builder#tracked tracked}
 	 */
 	long id();
 
 	/**
 	 * The thread that opened the scope.
-	 * @return its name; null where leak detection is off
+	 * @return its name; null unless scopes are tracked
 	 */
 	@Nullable String thread();
 
@@ -61,6 +61,13 @@ public interface Scope {
 	 * @return the state now
 	 */
 	State state();
+
+	/**
+	 * Whether the scope waits for its turn and has nothing in the making yet that a
+	 * cancel would have to wait for: in the queue of a limiter, for instance.
+	 * @return true while it waits
+	 */
+	boolean isWaiting();
 
 	/**
 	 * How long the scope has been open, on the clock of its {@link AsyncScopes}. Zero

@@ -20,6 +20,9 @@ final class ScopeExtras {
 	/** What the {@link ContextCarrier} captured at the call. */
 	@Nullable Object carried;
 
+	/** What the {@link ScopeObserver} follows this scope with. */
+	ScopeObserver.@Nullable Observed observed;
+
 	/** The scope's own deadline on its clock. */
 	long deadline = Long.MAX_VALUE;
 
@@ -44,6 +47,21 @@ final class ScopeExtras {
 
 	/** Who waits for the end beside the caller; guarded by the scope. */
 	Sinks.@Nullable Empty<Void> settled;
+
+	/**
+	 * Puts on the calling thread what belongs to the scope; null if nothing does.
+	 */
+	ContextCarrier.@Nullable Restored restore(ContextCarrier carrier) {
+		ContextCarrier.Restored locals = (this.carried != null) ? carrier.restore(this.carried) : null;
+		if (this.observed == null) {
+			return locals;
+		}
+		ContextCarrier.Restored current = this.observed.open();
+		return (locals == null) ? current : () -> {
+			current.close();
+			locals.close();
+		};
+	}
 
 	/** For the driver. */
 	boolean isOverdue(Entry entry, ScopeState scope) {

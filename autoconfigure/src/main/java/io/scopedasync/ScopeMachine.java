@@ -47,18 +47,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	/** Where {@link OpenScopes} keeps this scope, -1 if it does not. */
 	short stripe = -1;
 
-	/** Given by {@link OpenScopes}. */
-	long id;
-
-	/** Who opened it, as far as that is noted. */
-	@Nullable String thread;
-
-	@Nullable CallSite callSite;
-
-	/** Made when the scope may be lost, or when one inside it may be. */
-	volatile @Nullable OpenRecord record;
-
-	private boolean loosened;
+	/** Null unless scopes are tracked. */
+	@Nullable Trace trace;
 
 	@Nullable ScopeMachine nextOpen;
 
@@ -76,12 +66,11 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			return;
 		}
 		ScopeExtras extras = this.extras;
-		Object carried = (extras != null) ? extras.carried : null;
-		if (carried == null) {
+		if (extras == null) {
 			run();
 			return;
 		}
-		try (ContextCarrier.Restored restored = this.scopes.carrier.restore(carried)) {
+		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
 			run();
 		}
 	}
@@ -107,8 +96,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 				this.shared = true;
 				becomeKnown();
 			}
-			if (this.phase == RUNNING && !this.loosened && this.scopes.tracked) {
-				loosen();
+			Trace trace = this.trace;
+			if (trace != null && !trace.loosened && this.phase == RUNNING) {
+				loosen(trace);
 			}
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
@@ -130,31 +120,33 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	 * For the driver, about to leave the body alone. Who knows the body keeps the scope;
 	 * when nobody does, nobody can end it.
 	 */
-	private void loosen() {
-		this.loosened = true;
-		OpenRecord record = record();
+	private void loosen(Trace trace) {
+		trace.loosened = true;
+		OpenRecord record = trace.record(scope());
 		for (Entry entry : scope().openEntries()) {
 			record.add(entry);
 		}
 		this.scopes.open.loosen(this, record);
 	}
 
-	final boolean isLoosened() {
-		return this.loosened;
+	/** Null while it can't be lost, and nothing inside it can. */
+	final @Nullable OpenRecord record() {
+		Trace trace = this.trace;
+		return (trace != null) ? trace.record : null;
 	}
 
-	final OpenRecord record() {
-		OpenRecord record = this.record;
-		if (record == null) {
-			synchronized (this) {
-				record = this.record;
-				if (record == null) {
-					record = new OpenRecord(scope());
-					this.record = record;
-				}
-			}
+	@Override
+	final OpenRecord.@Nullable Held noted() {
+		Trace trace = this.trace;
+		return (trace != null) ? trace.own : null;
+	}
+
+	@Override
+	final void note(OpenRecord.Held held) {
+		Trace trace = this.trace;
+		if (trace != null) {
+			trace.own = held;
 		}
-		return record;
 	}
 
 	/** Takes every step for which there is nothing to wait. */
@@ -165,7 +157,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
 			turn(UNWINDING);
-			OpenRecord record = this.record;
+			OpenRecord record = record();
 			if (record != null) {
 				record.keep(scope());
 			}
@@ -251,7 +243,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
-		try {
+		ScopeObserver.Observed observed = observed();
+		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(scope().id(), end) : null) {
 			if (extras != null) {
 				extras.settle(scope());
 			}

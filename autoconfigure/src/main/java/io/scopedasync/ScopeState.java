@@ -206,6 +206,20 @@ abstract class ScopeState extends Entry {
 		return end;
 	}
 
+	final ScopeObserver.@Nullable Observed observed() {
+		ScopeExtras extras = this.extras;
+		return (extras != null) ? extras.observed : null;
+	}
+
+	/**
+	 * Makes what follows this scope the current one where the thread locals of the call
+	 * are there already: on its caller's thread. Null if nothing follows it.
+	 */
+	final ContextCarrier.@Nullable Restored observing() {
+		ScopeObserver.Observed observed = observed();
+		return (observed != null) ? observed.open() : null;
+	}
+
 	final ScopeExtras extras() {
 		ScopeExtras extras = this.extras;
 		if (extras == null) {

@@ -72,7 +72,6 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
-			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
 			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
@@ -88,7 +87,8 @@ abstract class ScopeUnwinding extends ScopeState {
 
 	/**
 	 * A scope opened under this one: what this one holds may be in use there until it has
-	 * settled. One that neither ends nor has to is left to outlive this one.
+	 * settled. One that neither ends nor has to is left to outlive this one, unless that
+	 * is forbidden.
 	 */
 	private boolean isChildDone(Entry entry) {
 		RunningScope child = (RunningScope) entry.value();
@@ -109,6 +109,10 @@ abstract class ScopeUnwinding extends ScopeState {
 		}
 		else if (child.phase < SETTLED) {
 			this.scopes.watcher.outlivedParent(child);
+			if (this.scopes.cancelOutliving) {
+				child.cancelFromOutside(Exit.cancelled("it outlived the scope around it, '" + this.spec.name + "'"));
+				return true;
+			}
 		}
 		entry.set(GONE);
 		return true;

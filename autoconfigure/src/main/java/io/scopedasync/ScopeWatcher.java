@@ -12,8 +12,7 @@ public interface ScopeWatcher {
 	};
 
 	/**
-	 * A release, or an acquisition that a cancelled scope waited for, was given up past
-	 * the release limit.
+	 * A release was given up past the release limit.
 	 * @param scope the scope, which goes on
 	 * @param resource the resource's name
 	 */

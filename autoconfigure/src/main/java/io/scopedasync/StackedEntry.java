@@ -11,6 +11,8 @@ class StackedEntry extends Entry {
 
 	@Nullable StackedEntry above;
 
+	private OpenRecord.@Nullable Held noted;
+
 	StackedEntry(RunningScope scope, @Nullable AsyncResource<?> resource) {
 		super(resource);
 		this.scope = scope;
@@ -19,6 +21,16 @@ class StackedEntry extends Entry {
 	@Override
 	final RunningScope scope() {
 		return this.scope;
+	}
+
+	@Override
+	final OpenRecord.@Nullable Held noted() {
+		return this.noted;
+	}
+
+	@Override
+	final void note(OpenRecord.Held held) {
+		this.noted = held;
 	}
 
 	@Override

@@ -10,6 +10,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -17,6 +18,9 @@ import java.util.concurrent.atomic.LongAdder;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import io.scopedasync.leak.LeakDetector;
+import io.scopedasync.leak.LeakReason;
+import io.scopedasync.leak.Leaks;
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
 import org.awaitility.Awaitility;
@@ -73,7 +77,18 @@ class MillionScopesTests {
 
 	private final Queue<String> wrong = new ConcurrentLinkedQueue<>();
 
-	private final AsyncScopes scopes = AsyncScopes.create();
+	private final AsyncScopes untracked = AsyncScopes.create();
+
+	private final AsyncScopes tracked = AsyncScopes.builder()
+		.tracked(true)
+		.callSites((scope) -> ThreadLocalRandom.current().nextInt(64) == 0)
+		.build();
+
+	private final Leaks leaks = new Leaks(List.of());
+
+	/** Nothing here is lost or late: it must find nothing. */
+	private final LeakDetector detector = new LeakDetector(this.tracked, this.leaks, ScopeClock.system(), END,
+			Duration.ofMillis(20));
 
 	private final Scheduler hop = Schedulers.newParallel("hop", 2, true);
 
@@ -117,6 +132,7 @@ class MillionScopesTests {
 	@AfterEach
 	void stop() {
 		((Logger) LoggerFactory.getLogger(Scope.class)).setLevel(null);
+		this.detector.stop();
 		this.hop.dispose();
 		this.blocking.shutdownNow();
 	}
@@ -126,6 +142,7 @@ class MillionScopesTests {
 	@Case({ 64, 100, 105, 109, 120, 177 })
 	void everythingAcquiredIsReleased() throws Exception {
 		long began = System.nanoTime();
+		this.detector.start();
 		List<CompletableFuture<Void>> starters = new ArrayList<>();
 		for (int i = 0; i < STARTERS; i++) {
 			SplittableRandom random = new SplittableRandom(SEED + i);
@@ -147,9 +164,7 @@ class MillionScopesTests {
 			for (CompletableFuture<Void> starter : starters) {
 				starter.get(110, TimeUnit.SECONDS);
 			}
-			Awaitility.await()
-				.atMost(END)
-				.until(() -> this.scopes.openScopes().isEmpty() && this.acquired.sum() == this.released.sum());
+			Awaitility.await().atMost(END).until(() -> openScopes() == 0 && this.acquired.sum() == this.released.sum());
 		}
 		catch (Exception | Error ex) {
 			throw new AssertionError(report(began), ex);
@@ -163,15 +178,20 @@ class MillionScopesTests {
 		assertThat(this.hurried.statistics()).isEqualTo(new Limiter.Statistics(4, 0, 0));
 		assertThat(this.keyed.statistics()).isEqualTo(new KeyedLimiter.Statistics(2, 0, 0, 0));
 		assertThat(this.ends.sum()).isGreaterThanOrEqualTo(SCOPES);
+		assertThat(LeakReason.values()).allSatisfy((reason) -> assertThat(this.leaks.count(reason)).isZero());
+	}
+
+	private int openScopes() {
+		return this.untracked.openScopes().size() + this.tracked.openScopes().size();
 	}
 
 	private String report(long began) {
 		return SCOPES + " scopes, seed " + SEED + ", " + Duration.ofNanos(System.nanoTime() - began).toMillis()
 				+ " ms: acquired " + this.acquired + ", released " + this.released + ", bodies " + this.bodies
-				+ ", ended " + this.ends + ", open " + this.scopes.openScopes().size() + ", "
-				+ this.gates[0].limiter.statistics() + ", " + this.gates[1].limiter.statistics() + ", "
-				+ this.gates[2].limiter.statistics() + ", " + this.hurried.statistics() + ", " + this.keyed.statistics()
-				+ ", wrong " + this.wrong.stream().limit(5).toList();
+				+ ", ended " + this.ends + ", open " + openScopes() + ", " + this.gates[0].limiter.statistics() + ", "
+				+ this.gates[1].limiter.statistics() + ", " + this.gates[2].limiter.statistics() + ", "
+				+ this.hurried.statistics() + ", " + this.keyed.statistics() + ", wrong "
+				+ this.wrong.stream().limit(5).toList();
 	}
 
 	private void start(SplittableRandom random, int count) throws InterruptedException {
@@ -213,6 +233,8 @@ class MillionScopesTests {
 
 		final SplittableRandom random;
 
+		final AsyncScopes scopes;
+
 		final ScopeSpec spec;
 
 		final Gate gate;
@@ -233,6 +255,7 @@ class MillionScopesTests {
 		Plan(SplittableRandom random) {
 			this.random = random;
 			this.kind = random.nextInt(18);
+			this.scopes = random.nextBoolean() ? MillionScopesTests.this.tracked : MillionScopesTests.this.untracked;
 			this.gate = MillionScopesTests.this.gates[random.nextInt(3)];
 			this.units = (this.gate.permits > 2) ? 1 + random.nextInt(2) : 1;
 			this.gated = random.nextInt(4) != 0;
@@ -293,7 +316,7 @@ class MillionScopesTests {
 				});
 				case 6 -> scope.enter(new Counted(this.random.nextInt(10)))
 					.zipWith(scope.enter(new Counted(this.random.nextInt(10))), (a, b) -> "entered");
-				case 7 -> MillionScopesTests.this.scopes.use(new Counted(this.random.nextInt(10)),
+				case 7 -> this.scopes.use(new Counted(this.random.nextInt(10)),
 						(value) -> Mono.fromCallable(() -> "inner").subscribeOn(MillionScopesTests.this.hop));
 				case 8 -> Mono.fromRunnable(() -> scope.cancel("from inside")).thenReturn("cancelled");
 				case 9 -> {
@@ -344,7 +367,7 @@ class MillionScopesTests {
 
 	private void mono(Plan plan, Runnable end) {
 		Caller caller = new Caller(end);
-		this.scopes.with(plan.spec, plan::body).subscribe(caller);
+		plan.scopes.with(plan.spec, plan::body).subscribe(caller);
 		plan.cancelLater(caller::cancel);
 	}
 
@@ -352,14 +375,14 @@ class MillionScopesTests {
 		Caller caller = new Caller(end);
 		// Not repeat(): it can lose a cancel, and the body then runs on (reactor-core
 		// 4398).
-		Flux<String> flux = this.scopes.withMany(plan.spec,
+		Flux<String> flux = plan.scopes.withMany(plan.spec,
 				(scope) -> plan.body(scope).flatMapMany((value) -> Flux.just(value, value, value).take(plan.body % 3)));
 		((plan.body == 4) ? flux.next().flux() : flux).subscribe(caller);
 		plan.cancelLater(caller::cancel);
 	}
 
 	private void future(Plan plan, Runnable end) {
-		CompletableFuture<String> future = this.scopes.withFuture(plan.spec, (scope) -> plan.body(scope).toFuture());
+		CompletableFuture<String> future = plan.scopes.withFuture(plan.spec, (scope) -> plan.body(scope).toFuture());
 		future.whenComplete((value, error) -> end.run());
 		if (plan.kind == 12) {
 			plan.cancelLater(() -> future.complete("by somebody else"));
@@ -381,7 +404,7 @@ class MillionScopesTests {
 				}
 			});
 			try {
-				this.scopes.withBlocking(plan.spec, (scope) -> plan.body(scope).block());
+				plan.scopes.withBlocking(plan.spec, (scope) -> plan.body(scope).block());
 			}
 			catch (Throwable ex) {
 				// Expected of many of them.

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
+import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Scheduler;
@@ -115,7 +116,9 @@ class UnhappyAcquisitionTests {
 			.subscribeOn(Schedulers.boundedElastic())
 			.timeout(Duration.ofMinutes(1))),
 
+		// Hidden, or else it would be created after the hop.
 		PUBLISH_ON((test) -> Mono.fromCallable(test::createAtOnce)
+			.hide()
 			.publishOn(Schedulers.fromExecutor((task) -> test.executor.execute(() -> {
 				test.waitAtGate();
 				task.run();
@@ -202,6 +205,42 @@ class UnhappyAcquisitionTests {
 		assertThat(this.released).hasValue(0);
 		assertThat(this.scopes.openScopes()).isEmpty();
 		this.openGate.run();
+	}
+
+	/**
+	 * Why all this is needed, and where the README has its figure from. The one that is
+	 * released has its body started after the cancel.
+	 */
+	@Test
+	void usingWhenLosesTheResourceInMostOfThem() {
+		List<Way> lost = new ArrayList<>();
+		for (Way way : Way.values()) {
+			UnhappyAcquisitionTests test = new UnhappyAcquisitionTests();
+			try {
+				if (test.usingWhenLoses(way)) {
+					lost.add(way);
+				}
+			}
+			finally {
+				test.stop();
+			}
+		}
+		assertThat(lost).hasSizeBetween(11, 12);
+	}
+
+	private boolean usingWhenLoses(Way way) {
+		Disposable call = Mono
+			.usingWhen(way.acquisition.apply(this), (value) -> Mono.just("body"),
+					(value) -> release(value, Exit.completed()))
+			.subscribe();
+		Front.await(this.started);
+		call.dispose();
+		this.openGate.run();
+		await().alias(way.name()).until(() -> this.created.get() == 1);
+		// What is released at all is released by whoever created it, on its way out.
+		this.executor.shutdown();
+		await().alias(way.name()).until(this.executor::isTerminated);
+		return this.released.get() == 0;
 	}
 
 	private ScopeSpec spec(Way way) {

@@ -4,6 +4,7 @@ import io.scopedasync.AsyncScopes;
 import io.scopedasync.CallSiteSampler;
 import io.scopedasync.ContextCarrier;
 import io.scopedasync.ScopeClock;
+import io.scopedasync.ScopeObserver;
 import io.scopedasync.ScopeRecorder;
 import io.scopedasync.ScopeWatcher;
 import io.scopedasync.autoconfigure.ScopedAsyncProperties.LeakDetection.Level;
@@ -33,18 +34,21 @@ public final class ScopedAsyncAutoConfiguration {
 	@ConditionalOnMissingBean
 	AsyncScopes asyncScopes(ScopedAsyncProperties properties, ObjectProvider<ScopeRecorder> recorder,
 			ObjectProvider<ContextCarrier> contextCarrier, ObjectProvider<ScopeClock> clock,
-			ObjectProvider<CallSiteSampler> callSites, ObjectProvider<ScopeWatcher> watcher) {
+			ObjectProvider<CallSiteSampler> callSites, ObjectProvider<ScopeWatcher> watcher,
+			ObjectProvider<ScopeObserver> observer) {
 		Durations.requirePositive("scoped-async.release-timeout", properties.getReleaseTimeout());
 		Durations.requireNotNegative("scoped-async.shutdown-timeout", properties.getShutdownTimeout());
 		AsyncScopes.Builder builder = AsyncScopes.builder()
 			.releaseTimeout(properties.getReleaseTimeout())
 			.shutdownTimeout(properties.getShutdownTimeout())
+			.cancelOutliving(properties.getLeakDetection().isCancelOutliving())
 			.tracked(properties.getLeakDetection().getLevel() != Level.DISABLED);
 		recorder.ifAvailable(builder::recorder);
 		contextCarrier.ifAvailable(builder::contextCarrier);
 		clock.ifAvailable(builder::clock);
 		callSites.ifAvailable(builder::callSites);
 		watcher.ifAvailable(builder::watcher);
+		observer.ifAvailable(builder::observer);
 		return builder.build();
 	}
 

@@ -192,6 +192,12 @@ public final class ScopedAsyncProperties {
 		 */
 		private int samplingInterval = 64;
 
+		/**
+		 * Whether a scope is cancelled that is open still when the one around it ends,
+		 * instead of only being reported.
+		 */
+		private boolean cancelOutliving;
+
 		public Level getLevel() {
 			return this.level;
 		}
@@ -206,6 +212,14 @@ public final class ScopedAsyncProperties {
 
 		public void setThreshold(Duration threshold) {
 			this.threshold = threshold;
+		}
+
+		public boolean isCancelOutliving() {
+			return this.cancelOutliving;
+		}
+
+		public void setCancelOutliving(boolean cancelOutliving) {
+			this.cancelOutliving = cancelOutliving;
 		}
 
 		public int getSamplingInterval() {

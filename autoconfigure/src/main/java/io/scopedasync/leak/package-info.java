@@ -1,6 +1,7 @@
 /**
- * Leaks: scopes that stay open longer than they should, or are open still when the
- * application closes. What is found is counted, logged once per site, and told to every
+ * Leaks: scopes that stay open longer than they should, that nobody can reach any more,
+ * or that go wrong in another {@linkplain io.scopedasync.leak.LeakReason way}. What is
+ * found is counted, logged once per site, and told to every
  * {@link io.scopedasync.leak.LeakListener}.
  */
 @NullMarked

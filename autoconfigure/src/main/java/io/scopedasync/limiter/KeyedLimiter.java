@@ -95,6 +95,11 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 		this.slots.values().forEach((slot) -> follow(slot.limiter));
 	}
 
+	@Override
+	public String type() {
+		return "keyed-limiter";
+	}
+
 	/**
 	 * All keys in use together: the total is that of one key times their number.
 	 */

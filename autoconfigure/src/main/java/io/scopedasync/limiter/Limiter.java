@@ -144,6 +144,11 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 	}
 
 	@Override
+	public String type() {
+		return "limiter";
+	}
+
+	@Override
 	public Usage usage() {
 		Statistics now = statistics();
 		// More is borrowed than there is for a while after the total was lowered.

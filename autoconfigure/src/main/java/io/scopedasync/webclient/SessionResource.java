@@ -165,6 +165,11 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	}
 
 	@Override
+	public String type() {
+		return "session";
+	}
+
+	@Override
 	public Usage usage() {
 		Statistics now = statistics();
 		return new Usage(now.active(), now.pending(), now.max(), now.idle());

@@ -8,6 +8,7 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 
 import org.junit.jupiter.api.Test;
+import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -31,9 +32,10 @@ class PrometheusScrapeTests {
 
 	@Test
 	void metersAppearAtTheEndpoint() throws Exception {
-		try (ConfigurableApplicationContext context = new SpringApplicationBuilder(Application.class).run(
-				"--server.port=0", "--server.address=127.0.0.1",
-				"--management.endpoints.web.exposure.include=prometheus")) {
+		try (ConfigurableApplicationContext context = new SpringApplicationBuilder(Application.class)
+			.web(WebApplicationType.REACTIVE)
+			.run("--server.port=0", "--server.address=127.0.0.1",
+					"--management.endpoints.web.exposure.include=prometheus")) {
 			context.getBean(AsyncScopes.class)
 				.use(context.getBean(Limiter.class), (permit) -> Mono.just(permit.permits()))
 				.block(LIMIT);

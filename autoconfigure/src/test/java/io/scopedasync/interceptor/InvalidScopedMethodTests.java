@@ -66,6 +66,8 @@ class InvalidScopedMethodTests {
 		mistakes.add(arguments(Nothing.class, "neither a resource nor a timeout", "Name a resource"));
 		mistakes.add(arguments(Twice.class, "'a' twice", "permits = 2"));
 		mistakes.add(arguments(BadDuration.class, "'2 parsecs', which is no duration", "500ms, 2s or 1m"));
+		mistakes.add(
+				arguments(BadThreshold.class, "has the leakThreshold 'soon', which is no duration", "500ms, 2s or 1m"));
 		mistakes.add(arguments(ZeroDuration.class, "'0s'", "more than zero"));
 		mistakes.add(arguments(NegativeDuration.class, "'-1s'", "more than zero"));
 		mistakes.add(arguments(TooManyPermits.class, "11 permits of 'quotes-limit', which has 10 in all",
@@ -321,6 +323,15 @@ class InvalidScopedMethodTests {
 	static class Twice {
 
 		@ScopedAsync({ "a", "${no.such.property:a}" })
+		Mono<String> method() {
+			return Mono.empty();
+		}
+
+	}
+
+	static class BadThreshold {
+
+		@ScopedAsync(value = "a", leakThreshold = "soon")
 		Mono<String> method() {
 			return Mono.empty();
 		}

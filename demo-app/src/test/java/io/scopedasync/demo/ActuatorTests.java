@@ -4,6 +4,9 @@ import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import io.scopedasync.leak.LeakReason;
+import io.scopedasync.test.ExpectedLeaks;
+import io.scopedasync.test.NoLeakedScopes;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
@@ -40,9 +43,19 @@ class ActuatorTests {
 
 	@Test
 	void exposesHealthInfoAndMetrics() {
+		get("/quotes?symbols=A");
 		assertThat(get("/actuator/health")).contains("\"status\":\"UP\"");
 		assertThat(get("/actuator/info")).contains("java");
 		assertThat(get("/actuator/metrics")).contains("scoped.async.scope");
+	}
+
+	@Test
+	void showsItsScopesAndTheirPage() {
+		assertThat(get("/actuator/scopes")).contains("\"name\":\"quotes-limit\",\"type\":\"limiter\"")
+			.contains("\"name\":\"quotes\",\"type\":\"session\"")
+			.contains("\"threshold\":\"PT3S\"");
+		assertThat(get("/actuator/scopes/ui")).containsIgnoringCase("<!doctype html>");
+		assertThat(get("/actuator/health")).contains("\"scopedAsync\":{");
 	}
 
 	@Test
@@ -55,6 +68,8 @@ class ActuatorTests {
 	}
 
 	@Test
+	@NoLeakedScopes
+	@ExpectedLeaks(LeakReason.OVERDUE)
 	void stateShowsLimitersSessionsAndTheScopeThatIsHeldTooLong() {
 		this.web.post().uri("/hold?millis=1").exchange().expectStatus().isOk();
 		assertThat(get("/state")).contains("\"quotes-limit\":{\"total\":10,\"borrowed\":0,\"waiting\":0")

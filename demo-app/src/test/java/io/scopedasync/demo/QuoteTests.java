@@ -3,22 +3,31 @@ package io.scopedasync.demo;
 import java.util.List;
 import java.util.stream.IntStream;
 
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.limiter.Limiter;
+import io.scopedasync.test.NoLeakedScopes;
+import io.scopedasync.test.WithVirtualScopeClock;
 import org.junit.jupiter.api.Test;
 
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
 import org.springframework.boot.webtestclient.autoconfigure.AutoConfigureWebTestClient;
 import org.springframework.test.web.reactive.server.WebTestClient;
 
+import static io.scopedasync.test.ScopedAsyncAssertions.assertThat;
+import static io.scopedasync.test.ScopedAsyncAssertions.assertThatScoped;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Quotes through limiter and sessions, from an upstream that refuses the eleventh
- * request.
+ * request. However slow the machine is, none of the limits passes meanwhile.
  */
 @SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
 @AutoConfigureWebTestClient(timeout = "10s")
+@WithVirtualScopeClock
+@NoLeakedScopes
 class QuoteTests {
 
 	@Autowired
@@ -26,6 +35,19 @@ class QuoteTests {
 
 	@Autowired
 	private Upstream upstream;
+
+	@Test
+	void callsToTheServiceRunInScopes(@Autowired QuoteService quotes) {
+		assertThatScoped(quotes).isAdvised("quote");
+	}
+
+	@Test
+	void nothingIsHeldOnceTheAnswerIsThere(@Autowired AsyncScopes scopes,
+			@Autowired @Qualifier("quotes-limit") Limiter limiter) {
+		this.web.get().uri("/quotes?symbols=A,B").exchange().expectStatus().isOk().expectBody();
+		assertThat(limiter).usedBy(scopes).isIdle();
+		assertThat(scopes).hasNoOpenScopes();
+	}
 
 	@Test
 	void fortySymbolsGetFortyQuotesInOrderAndNoneIsRefused() {

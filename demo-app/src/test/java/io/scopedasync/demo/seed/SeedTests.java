@@ -3,6 +3,7 @@ package io.scopedasync.demo.seed;
 import java.util.List;
 import java.util.Map;
 
+import io.scopedasync.test.NoLeakedScopes;
 import org.junit.jupiter.api.Test;
 
 import org.springframework.beans.factory.annotation.Autowired;
@@ -14,10 +15,11 @@ import org.springframework.test.web.reactive.server.WebTestClient;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The four programs.
+ * The four programs, which leave nothing behind.
  */
-@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT, properties = "scoped-async.leak-detection.threshold=1h")
 @AutoConfigureWebTestClient(timeout = "10s")
+@NoLeakedScopes
 class SeedTests {
 
 	@Autowired
