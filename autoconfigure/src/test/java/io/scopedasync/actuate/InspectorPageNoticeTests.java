@@ -62,6 +62,7 @@ class InspectorPageNoticeTests extends InspectorBrowser {
 		assertThat(this.page.locator("#disabled")).isVisible();
 		assertThat(this.page.locator("#threshold")).hasText("disabled");
 		assertThat(row(1).locator(".gauge")).isHidden();
+		assertThat(row(1)).containsText("not known");
 	}
 
 	@Test
@@ -69,6 +70,21 @@ class InspectorPageNoticeTests extends InspectorBrowser {
 		this.server.answerWith(() -> InspectorSamples.cut(12_345));
 		navigate();
 		assertThat(this.page.locator("#shown")).hasText("1 of 12,345, the first ones");
+	}
+
+	@Test
+	void asksNothingWhileNobodyLooks() {
+		this.page.addInitScript("Object.defineProperty(document, 'hidden', { get: () => window.away === true })");
+		this.page.clock().install();
+		navigate();
+		this.page.evaluate("window.away = true");
+		int before = this.server.answers();
+		this.page.clock().runFor(12_000);
+		assertThat(this.page.locator("#problem")).containsText("old");
+		assertThat(this.server.answers()).isLessThanOrEqualTo(before + 1);
+		this.page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))");
+		assertThat(this.page.locator("#problem")).isHidden();
+		assertThat(this.server.answers()).isGreaterThan(before);
 	}
 
 	@Test

@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
+import com.microsoft.playwright.Clock;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.options.ColorScheme;
 import org.junit.jupiter.api.Test;
@@ -88,7 +89,7 @@ class InspectorPageScaleTests extends InspectorBrowser {
 			int waiting = (int) Math.max(0, Math.round(60 * Math.sin(at * 9) - 28 + 7 * Math.sin(at * 47)));
 			return InspectorSamples.seven(Math.max(1, Math.min(10, wave)), waiting);
 		});
-		this.page.clock().install();
+		this.page.clock().install(new Clock.InstallOptions().setTime(System.currentTimeMillis() - 320_000));
 		navigate();
 		String first = line();
 		for (int second = 0; second < 320; second++) {

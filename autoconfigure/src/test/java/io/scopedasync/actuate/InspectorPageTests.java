@@ -86,6 +86,17 @@ class InspectorPageTests extends InspectorBrowser {
 	}
 
 	@Test
+	void cursorStaysInItsPlaceWhenItsScopeEnds() {
+		this.server.answerWith(() -> InspectorSamples.many(1, 40));
+		navigate();
+		this.page.locator("#tree").focus();
+		this.page.keyboard().press("End");
+		assertThat(this.page.locator("#tree")).hasAttribute("aria-activedescendant", "scope-40");
+		this.server.answerWith(() -> InspectorSamples.many(1, 39));
+		assertThat(this.page.locator("#tree")).hasAttribute("aria-activedescendant", "scope-39");
+	}
+
+	@Test
 	void leakIsOpenedWithItsStack() {
 		navigate();
 		Locator site = this.page.locator(".site")
