@@ -25,6 +25,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.http.HttpStatus;
+import org.springframework.web.reactive.function.client.ClientResponse;
+import org.springframework.web.reactive.function.client.WebClient;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -146,6 +149,19 @@ class ScopeObservationTests {
 			.useMany(this.watching, (value) -> Flux.just(1, 2).delayElements(Duration.ofMillis(1)).thenMany(watch("m")))
 			.blockLast(LIMIT);
 		assertThat(this.seen).contains("body watching", "body context watching", "m context watching");
+	}
+
+	@Test
+	void aRequestOfTheBodyIsPartOfTheScope() {
+		WebClient client = WebClient.builder()
+			.observationRegistry(this.registry)
+			.exchangeFunction((request) -> Mono.just(ClientResponse.create(HttpStatus.OK).build()))
+			.build();
+		this.scopes.use(AsyncResource.just("x"), (value) -> client.get().uri("/x").retrieve().toBodilessEntity())
+			.block(LIMIT);
+		assertThat(this.registry).hasObservationWithNameEqualTo("http.client.requests")
+			.that()
+			.hasParentObservationContextMatching((parent) -> parent instanceof ScopeObservationContext);
 	}
 
 	@Test
