@@ -39,6 +39,8 @@ public final class ScopedAsyncProperties {
 
 	private final LeakDetection leakDetection = new LeakDetection();
 
+	private final Observations observations = new Observations();
+
 	public boolean isEnabled() {
 		return this.enabled;
 	}
@@ -73,6 +75,10 @@ public final class ScopedAsyncProperties {
 
 	public Defaults getDefaults() {
 		return this.defaults;
+	}
+
+	public Observations getObservations() {
+		return this.observations;
 	}
 
 	public LeakDetection getLeakDetection() {
@@ -163,6 +169,27 @@ public final class ScopedAsyncProperties {
 
 		public void setKeyed(@Nullable Boolean keyed) {
 			this.keyed = keyed;
+		}
+
+	}
+
+	/**
+	 * Observations of scopes.
+	 */
+	public static final class Observations {
+
+		/**
+		 * Whether each scope is an observation. Where something else than meters is made
+		 * of observations, tracing for instance, unless set.
+		 */
+		private @Nullable Boolean enabled;
+
+		public @Nullable Boolean getEnabled() {
+			return this.enabled;
+		}
+
+		public void setEnabled(@Nullable Boolean enabled) {
+			this.enabled = enabled;
 		}
 
 	}

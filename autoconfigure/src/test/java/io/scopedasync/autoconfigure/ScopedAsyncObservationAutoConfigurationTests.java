@@ -2,6 +2,10 @@ package io.scopedasync.autoconfigure;
 
 import java.time.Duration;
 
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.observation.DefaultMeterObservationHandler;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.micrometer.observation.ObservationHandler;
 import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.tck.TestObservationRegistry;
 import org.junit.jupiter.api.Test;
@@ -55,6 +59,26 @@ class ScopedAsyncObservationAutoConfigurationTests {
 	@Test
 	void followsTheRegistryOfBoot() {
 		this.runner.run((context) -> assertThat(context).hasSingleBean(MicrometerScopeObserver.class));
+	}
+
+	@Test
+	void makesNoSecondTimerWhereObservationsAreForMetersOnly() {
+		MeterRegistry registry = new SimpleMeterRegistry();
+		ApplicationContextRunner meters = this.runner.withBean(MeterRegistry.class, () -> registry)
+			.withBean(DefaultMeterObservationHandler.class, () -> new DefaultMeterObservationHandler(registry));
+		meters.run((context) -> assertThat(context.getBean(ScopeObserver.class)).isSameAs(ScopeObserver.NONE));
+		meters.withPropertyValues("scoped-async.observations.enabled=true").run((context) -> {
+			run(context.getBean(AsyncScopes.class));
+			assertThat(registry.get("scoped.async").timer().count()).isEqualTo(1);
+		});
+		meters.withBean("spans", ObservationHandler.class, () -> (observation) -> true)
+			.run((context) -> assertThat(context).hasSingleBean(MicrometerScopeObserver.class));
+	}
+
+	@Test
+	void isSwitchedOffByItsProperty() {
+		this.runner.withPropertyValues("scoped-async.observations.enabled=false")
+			.run((context) -> assertThat(context.getBean(ScopeObserver.class)).isSameAs(ScopeObserver.NONE));
 	}
 
 	@Test
