@@ -1,10 +1,15 @@
 package io.scopedasync.demo;
 
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 
 import com.microsoft.playwright.Browser;
@@ -13,6 +18,7 @@ import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
+import com.microsoft.playwright.options.AriaRole;
 import com.microsoft.playwright.options.ColorScheme;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -122,6 +128,23 @@ class PageTests {
 		assertThat(card("leaks")).containsText(Pattern.compile("overdue so far [1-9]"));
 		screenshot("overdue");
 		assertThat(this.page.locator("#story")).containsText("held for 5000 ms");
+	}
+
+	@Test
+	void inspectorShowsWhatIsHeldTooLong() {
+		CompletableFuture<?> held = HttpClient.newHttpClient()
+			.sendAsync(HttpRequest.newBuilder(URI.create("http://localhost:" + this.port + "/hold?millis=10000"))
+				.POST(HttpRequest.BodyPublishers.noBody())
+				.build(), HttpResponse.BodyHandlers.discarding());
+		this.page.navigate("http://localhost:" + this.port + "/actuator/scopes/ui");
+		Locator row = this.page.getByRole(AriaRole.TREEITEM)
+			.filter(new Locator.FilterOptions().setHasText("held-too-long"));
+		assertThat(row).containsText("suspect");
+		assertThat(row).containsText("quotes-limit");
+		assertThat(this.page.getByText("Its body has not ended").first()).isVisible();
+		screenshot("inspector");
+		held.cancel(true);
+		assertThat(row).hasCount(0);
 	}
 
 	@ParameterizedTest
