@@ -60,6 +60,11 @@ final class Application implements AutoCloseable {
 		return this.context.getBean(type);
 	}
 
+	/** Where the server is. */
+	String origin() {
+		return this.actuator.substring(0, this.actuator.lastIndexOf('/'));
+	}
+
 	HttpResponse<String> get(String path) {
 		return get(path, "application/json");
 	}

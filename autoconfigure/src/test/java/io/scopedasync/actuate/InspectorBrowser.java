@@ -45,6 +45,9 @@ abstract class InspectorBrowser {
 
 	final InspectorServer server = new InspectorServer(InspectorSamples::seven);
 
+	/** Who serves the page: another server, if a test says so. */
+	String origin = this.server.origin();
+
 	Page page;
 
 	private final Set<String> requests = ConcurrentHashMap.newKeySet();
@@ -96,13 +99,13 @@ abstract class InspectorBrowser {
 		this.server.close();
 		assertThat(this.complaints).isEmpty();
 		assertThat(this.requests).allMatch(
-				(url) -> url.equals(this.server.origin() + "/actuator/scopes/ui")
-						|| url.equals(this.server.origin() + "/actuator/scopes?limit=10000") || url.startsWith("data:"),
+				(url) -> url.equals(this.origin + "/actuator/scopes/ui")
+						|| url.equals(this.origin + "/actuator/scopes?limit=10000") || url.startsWith("data:"),
 				"only the page and the endpoint beside it");
 	}
 
 	void navigate() {
-		this.page.navigate(this.server.origin() + "/actuator/scopes/ui");
+		this.page.navigate(this.origin + "/actuator/scopes/ui");
 		assertThat(this.page.locator("#main")).isVisible();
 	}
 

@@ -7,23 +7,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-import com.fasterxml.jackson.annotation.JsonInclude.Include;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 import io.scopedasync.leak.LeakReason;
 
 /**
- * What the endpoint answers, as the page is to understand it. What is null is left out,
- * as Boot's endpoints do.
+ * What the endpoint answers, as the page is to understand it.
  */
 final class InspectorSamples {
 
 	static final String FRAME = "com.acme.quotes.ImportJob.run(ImportJob.java:33)";
 
-	private static final JsonMapper JSON = JsonMapper.builder()
-		.changeDefaultPropertyInclusion((inclusion) -> inclusion.withValueInclusion(Include.NON_NULL))
-		.build();
+	private static final JsonMapper JSON = JsonMapper.builder().build();
 
 	private static final List<String> STACK = List.of(FRAME,
 			"org.springframework.scheduling.support.ScheduledMethodRunnable.run(ScheduledMethodRunnable.java:130)",
