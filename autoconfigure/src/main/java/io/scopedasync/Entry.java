@@ -78,6 +78,11 @@ abstract class Entry extends Waiter {
 	 */
 	long since;
 
+	/**
+	 * Whether it was granted as it was asked for: nobody needs a clock to measure that.
+	 */
+	private boolean atOnce;
+
 	/** Whether the release was not in time and a close by force was begun. */
 	boolean aborted;
 
@@ -166,6 +171,7 @@ abstract class Entry extends Waiter {
 			if (resource instanceof DirectResource<?> direct) {
 				Object value = ((DirectResource<Object>) direct).attempt(this);
 				if (value != null) {
+					this.atOnce = true;
 					arrivedAtOnce(value);
 				}
 			}
@@ -358,7 +364,7 @@ abstract class Entry extends Waiter {
 		}
 		this.recorded = true;
 		if (scopes.recorder != ScopeRecorder.NOOP) {
-			scopes.recorder.acquired(resource().name(), outcome, scopes.clock.nanos() - this.since);
+			scopes.recorder.acquired(resource().name(), outcome, this.atOnce ? 0 : scopes.clock.nanos() - this.since);
 		}
 		ScopeObserver.Observed observed = scope.observed();
 		if (observed != null) {
