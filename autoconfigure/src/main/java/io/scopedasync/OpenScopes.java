@@ -13,8 +13,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class OpenScopes {
 
+	/** Many times the threads that run at once, so that two of them rarely meet. */
 	private static final int STRIPES = Integer
-		.highestOneBit(Math.max(4, Runtime.getRuntime().availableProcessors() * 4 - 1)) * 2;
+		.highestOneBit(Math.max(32, Runtime.getRuntime().availableProcessors() * 8 - 1)) * 2;
+
+	private static final int SHIFT = Integer.numberOfLeadingZeros(STRIPES) + 1;
+
+	/** Fibonacci hashing: numbers in a row, as threads have them, come far apart. */
+	private static final int GOLDEN = 0x9E3779B9;
 
 	private static final class Stripe {
 
@@ -41,8 +47,7 @@ final class OpenScopes {
 
 	/** By the scope's driver, once. */
 	void add(ScopeMachine scope) {
-		long thread = Thread.currentThread().getId();
-		int index = (int) (thread ^ (thread >>> 7)) & (STRIPES - 1);
+		int index = (int) Thread.currentThread().getId() * GOLDEN >>> SHIFT;
 		Stripe stripe = this.stripes[index];
 		synchronized (stripe) {
 			ScopeMachine first = stripe.first;
