@@ -56,8 +56,9 @@ class ArchitectureTests {
 			"io.scopedasync.limiter.KeyedLimiter$Statistics", "io.scopedasync.limiter.Limiter",
 			"io.scopedasync.limiter.Limiter$Statistics", "io.scopedasync.limiter.LimiterBuilder",
 			"io.scopedasync.limiter.Permit", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak",
-			"io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher", "io.scopedasync.leak.LeakListener",
-			"io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks", "io.scopedasync.leak.LeakDetector");
+			"io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher",
+			"io.scopedasync.leak.LeakListener", "io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks",
+			"io.scopedasync.leak.LeakDetector");
 
 	@Test
 	void theCoreSeesNothingOfSpringOrMicrometer() {

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import io.scopedasync.CallSite;
 import io.scopedasync.Measured;
 import io.scopedasync.Scope;
+import io.scopedasync.actuate.ScopesDescriptor.EventEntry;
 import io.scopedasync.actuate.ScopesDescriptor.LeakEntry;
 import io.scopedasync.actuate.ScopesDescriptor.LeaksEntry;
 import io.scopedasync.actuate.ScopesDescriptor.OpenEntry;
@@ -21,6 +22,7 @@ import io.scopedasync.actuate.ScopesDescriptor.ResourceEntry;
 import io.scopedasync.actuate.ScopesDescriptor.ScopeEntry;
 import io.scopedasync.actuate.ScopesDescriptor.SiteEntry;
 import io.scopedasync.leak.Leak;
+import io.scopedasync.leak.LeakEvent;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.LeakSite;
 import io.scopedasync.leak.Leaks;
@@ -107,7 +109,13 @@ final class Description {
 			counts.put(reason.tag(), leaks.count(reason));
 		}
 		return new LeaksEntry(counts, leaks.recovered(), leaks.open(),
-				leaks.sites().stream().map((site) -> site(site, shown)).toList());
+				leaks.sites().stream().map((site) -> site(site, shown)).toList(),
+				leaks.events().stream().map(Description::event).toList());
+	}
+
+	private static EventEntry event(LeakEvent event) {
+		return new EventEntry(event.at().toString(), event.reason().tag(), event.name(), event.id(),
+				event.age().toMillis(), event.recovered());
 	}
 
 	private SiteEntry site(LeakSite site, boolean shown) {

@@ -78,8 +78,24 @@ record ScopesDescriptor(@Nullable String threshold, List<ResourceEntry> resource
 	 * @param recovered how many ended after all
 	 * @param open how many are open still
 	 * @param sites by reason and name, the latest first
+	 * @param events of all sites, the latest first
 	 */
-	record LeaksEntry(Map<String, Long> counts, long recovered, long open, List<SiteEntry> sites) {
+	record LeaksEntry(Map<String, Long> counts, long recovered, long open, List<SiteEntry> sites,
+			List<EventEntry> events) {
+
+	}
+
+	/**
+	 * That something was reported, or recovered.
+	 *
+	 * @param at when
+	 * @param reason the reason of the leak
+	 * @param name the scope's name, or the resource's
+	 * @param id the scope's number, 0 if it has none
+	 * @param ageMillis how long the scope was open
+	 * @param recovered whether it ended after all
+	 */
+	record EventEntry(String at, String reason, String name, long id, long ageMillis, boolean recovered) {
 
 	}
 

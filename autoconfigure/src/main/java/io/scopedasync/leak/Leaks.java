@@ -20,11 +20,14 @@ import org.slf4j.LoggerFactory;
  * Where every leak is reported: counts it, logs the first of each site as a warning and
  * further ones at debug level, and tells the listeners. A site is a reason and a name.
  * Remembers the {@value #MAX_SITES} latest sites, {@value LeakSite#KEPT} leaks of each,
- * and the suspects that are open still. Safe to use from any thread.
+ * the {@value #MAX_EVENTS} latest events, and the suspects that are open still. Safe to
+ * use from any thread.
  */
 public final class Leaks {
 
 	static final int MAX_SITES = 1000;
+
+	static final int MAX_EVENTS = 256;
 
 	private static final int LISTED_AT_CLOSE = 100;
 
@@ -38,6 +41,9 @@ public final class Leaks {
 
 	/** Overdue and open still, by the scope's number. */
 	private final Map<Long, Leak> suspects = new ConcurrentHashMap<>();
+
+	/** The latest first; guarded by the sites. */
+	private final Deque<LeakEvent> events = new ArrayDeque<>();
 
 	/** Least recently reported first; guarded by itself. */
 	private final Map<String, Site> sites = new LinkedHashMap<>(16, 0.75f, true) {
@@ -75,6 +81,7 @@ public final class Leaks {
 		long nth;
 		synchronized (this.sites) {
 			nth = site(leak).add(leak, advice);
+			note(LeakEvent.of(leak, leak.age(), false));
 		}
 		if (nth == 1) {
 			logger.atWarn()
@@ -103,6 +110,7 @@ public final class Leaks {
 		long nth;
 		synchronized (this.sites) {
 			nth = ++site(leak).recovered;
+			note(LeakEvent.of(leak, age, true));
 		}
 		if (nth == 1) {
 			logger.info("Recovered: scope '{}', reported as {}, ended after about {}", leak.scope(), leak.reason(),
@@ -190,13 +198,31 @@ public final class Leaks {
 	}
 
 	/**
-	 * Forgets all sites, so that the next leak of each is logged as the first. The counts
-	 * and the suspects stay.
+	 * What happened lately, of all sites.
+	 * @return a copy, the latest first, at most {@value #MAX_EVENTS}
+	 */
+	public List<LeakEvent> events() {
+		synchronized (this.sites) {
+			return List.copyOf(this.events);
+		}
+	}
+
+	/**
+	 * Forgets all sites, so that the next leak of each is logged as the first, and all
+	 * events. The counts and the suspects stay.
 	 */
 	public void clear() {
 		synchronized (this.sites) {
 			this.sites.clear();
+			this.events.clear();
 		}
+	}
+
+	private void note(LeakEvent event) {
+		if (this.events.size() == MAX_EVENTS) {
+			this.events.removeLast();
+		}
+		this.events.addFirst(event);
 	}
 
 	private Site site(Leak leak) {

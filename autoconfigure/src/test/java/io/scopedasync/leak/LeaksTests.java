@@ -86,6 +86,24 @@ class LeaksTests {
 	}
 
 	@Test
+	void keepsTheLatestEventsOfAllSites() {
+		Leaks leaks = new Leaks(List.of());
+		for (int i = 0; i < Leaks.MAX_EVENTS; i++) {
+			leaks.report(leak(LeakReason.OVERDUE, "load " + i), "advice");
+		}
+		leaks.recovered(leak(LeakReason.OVERDUE, "load 7"), Duration.ofSeconds(90));
+		List<LeakEvent> events = leaks.events();
+		assertThat(events).hasSize(Leaks.MAX_EVENTS);
+		assertThat(events.get(0).name()).isEqualTo("load 7");
+		assertThat(events.get(0).recovered()).isTrue();
+		assertThat(events.get(0).age()).isEqualTo(Duration.ofSeconds(90));
+		assertThat(events.get(1).name()).isEqualTo("load " + (Leaks.MAX_EVENTS - 1));
+		assertThat(events).extracting(LeakEvent::name).doesNotContain("load 0");
+		leaks.clear();
+		assertThat(leaks.events()).isEmpty();
+	}
+
+	@Test
 	void manyResourcesAreCutShort() {
 		Leak leak = leak(LeakReason.OVERDUE, "load", Duration.ofSeconds(1), Scope.State.RUNNING,
 				Collections.nCopies(20, "r"), List.of());
