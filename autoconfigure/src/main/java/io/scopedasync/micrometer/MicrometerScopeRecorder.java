@@ -26,9 +26,9 @@ import io.scopedasync.micrometer.ScopedAsyncMeters.Key;
  * first seen, at 0, so that the first rejection is an increase; from then on a call is a
  * look-up and a record, and allocates nothing.
  * <p>
- * Names are expected to be few: of methods and resources. From the {@value #MAX_NAMES +
- * 1}st on they share the name {@value #OTHER}, so that a name made of an order number
- * can't fill a registry.
+ * Names are expected to be few: of methods and resources. Beyond {@value #MAX_NAMES} they
+ * share the name {@value #OTHER}, so that a name made of an order number can't fill a
+ * registry.
  */
 public final class MicrometerScopeRecorder implements ScopeRecorder {
 
