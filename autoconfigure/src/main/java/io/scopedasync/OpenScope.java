@@ -42,22 +42,9 @@ final class OpenScope extends RunningScope {
 		}
 		scope.run();
 		for (OpenRecord.Held held : lost.held()) {
-			scope.takeOver(held);
+			scope.own(held.resource, (held.value != null) ? held.value : scope);
 		}
 		return scope;
-	}
-
-	private void takeOver(OpenRecord.Held held) {
-		StackedEntry entry = new StackedEntry(this, held.resource);
-		entry.value = (held.value != null) ? held.value : this;
-		entry.recorded = true;
-		entry.set(ARRIVED);
-		if (pushUnlessEnding(entry)) {
-			holds(entry);
-		}
-		else {
-			releaseLate(entry, entry.value());
-		}
 	}
 
 	@Override

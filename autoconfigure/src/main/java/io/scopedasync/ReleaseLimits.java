@@ -33,7 +33,6 @@ final class ReleaseLimits {
 	 * @throws RuntimeException if the clock was shut down; then the limit never passes
 	 */
 	synchronized void begin(Limit limit) {
-		arm(this.length);
 		limit.passesAt = this.clock.nanos() + this.length;
 		limit.previous = this.last;
 		if (this.last == null) {
@@ -44,6 +43,8 @@ final class ReleaseLimits {
 		}
 		this.last = limit;
 		limit.pending = true;
+		// At last, since a clock may run at once what is due at once.
+		arm(this.length);
 	}
 
 	/** The step has ended, in time or not. */
@@ -72,8 +73,14 @@ final class ReleaseLimits {
 
 	private void arm(long delay) {
 		if (!this.armed) {
-			this.clock.scheduleNanos(this::look, delay);
 			this.armed = true;
+			try {
+				this.clock.scheduleNanos(this::look, delay);
+			}
+			catch (RuntimeException ex) {
+				this.armed = false;
+				throw ex;
+			}
 		}
 	}
 

@@ -161,15 +161,23 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	@Override
 	public final void push(Function<? super Exit, ? extends Mono<Exit>> handler) {
-		StackedEntry entry = new StackedEntry(this, new Resources.Handler(handler));
-		entry.value = this;
+		own(new Resources.Handler(handler), this);
+	}
+
+	/**
+	 * Puts on the stack what is there already; on that of a scope that is ending, it is
+	 * released at once.
+	 */
+	final void own(AsyncResource<?> resource, Object value) {
+		StackedEntry entry = new StackedEntry(this, resource);
+		entry.value = value;
 		entry.recorded = true;
 		entry.set(ARRIVED);
 		if (pushUnlessEnding(entry)) {
 			holds(entry);
 		}
 		else {
-			releaseLate(entry, this);
+			releaseLate(entry, value);
 		}
 	}
 
@@ -200,19 +208,10 @@ abstract class RunningScope extends NestedScope implements Scope {
 	/** Moves what an entry of another scope holds onto the stack of this one. */
 	final void takeOver(Entry from) {
 		if (from.move(ARRIVED, GONE)) {
-			StackedEntry entry = new StackedEntry(this, from.resource);
-			// Not read before: it may have arrived just now.
-			entry.value = from.value;
 			from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
 			from.scope().holdsNoMore(from);
-			entry.recorded = true;
-			entry.set(ARRIVED);
-			if (pushUnlessEnding(entry)) {
-				holds(entry);
-			}
-			else {
-				releaseLate(entry, entry.value());
-			}
+			// Not read before: it may have arrived just now.
+			own(from.resource(), from.value());
 		}
 	}
 

@@ -1,5 +1,8 @@
 package io.scopedasync;
 
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import reactor.test.scheduler.VirtualTimeScheduler;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -35,6 +38,22 @@ class ReleaseLimitTests {
 			}
 		})
 		.build();
+
+	@Test
+	void aLimitOfNothingPassesEveryTime() {
+		VirtualTimeScheduler time = VirtualTimeScheduler.create();
+		AsyncScopes hurried = AsyncScopes.builder().clock(ScopeClock.of(time)).releaseTimeout(Duration.ZERO).build();
+		AsyncResource<String> stuck = AsyncResource.of(() -> Mono.just("connection"), (value, exit) -> Mono.never());
+		for (int i = 0; i < 3; i++) {
+			CompletableFuture<String> call = hurried.use(stuck, Mono::just).toFuture();
+			time.advanceTimeBy(Duration.ofMillis(1));
+			assertThat(call).as("call " + i)
+				.failsWithin(Duration.ofSeconds(5))
+				.withThrowableThat()
+				.withCauseInstanceOf(ReleaseTimeoutException.class);
+		}
+		time.dispose();
+	}
 
 	@Test
 	void aLimitThatFiresAsItsStepEndsIsNotTheNextSteps() {
