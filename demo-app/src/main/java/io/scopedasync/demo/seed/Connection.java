@@ -2,6 +2,7 @@ package io.scopedasync.demo.seed;
 
 import java.time.Duration;
 
+import io.scopedasync.demo.Story;
 import reactor.core.publisher.Mono;
 
 /**

@@ -3,6 +3,7 @@ package io.scopedasync.demo.seed;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Exit;
+import io.scopedasync.demo.Story;
 import reactor.core.publisher.Mono;
 
 import org.springframework.web.bind.annotation.GetMapping;

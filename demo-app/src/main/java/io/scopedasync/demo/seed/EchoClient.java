@@ -3,6 +3,7 @@ package io.scopedasync.demo.seed;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import io.scopedasync.demo.Story;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;

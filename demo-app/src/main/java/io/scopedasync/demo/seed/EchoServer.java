@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
+import io.scopedasync.demo.Story;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.Connection;

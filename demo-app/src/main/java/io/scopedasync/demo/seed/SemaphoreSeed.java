@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.demo.Story;
 import io.scopedasync.limiter.Limiter;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;

@@ -7,6 +7,7 @@ import java.util.Objects;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.ScopeSpec;
+import io.scopedasync.demo.Story;
 import reactor.core.publisher.Mono;
 import reactor.netty.http.client.HttpClient;
 import reactor.netty.resources.ConnectionProvider;

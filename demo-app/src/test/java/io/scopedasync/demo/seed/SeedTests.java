@@ -3,6 +3,7 @@ package io.scopedasync.demo.seed;
 import java.util.List;
 import java.util.Map;
 
+import io.scopedasync.demo.Story;
 import io.scopedasync.test.NoLeakedScopes;
 import org.junit.jupiter.api.Test;
 

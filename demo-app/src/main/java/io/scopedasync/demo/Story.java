@@ -1,4 +1,4 @@
-package io.scopedasync.demo.seed;
+package io.scopedasync.demo;
 
 import java.util.List;
 import java.util.Locale;
@@ -14,7 +14,7 @@ import reactor.core.publisher.Mono;
 /**
  * What happened while a program ran: who did what, and when.
  */
-final class Story {
+public final class Story {
 
 	private final long start = System.nanoTime();
 
@@ -28,7 +28,7 @@ final class Story {
 	 * @param program the program, which notes what happens to it
 	 * @return its story; an error of the program is part of it
 	 */
-	static Mono<Report> of(Function<Story, Mono<?>> program) {
+	public static Mono<Report> of(Function<Story, Mono<?>> program) {
 		return Mono.defer(() -> {
 			Story story = new Story();
 			return program.apply(story)
@@ -38,7 +38,7 @@ final class Story {
 		});
 	}
 
-	void note(String who, String what) {
+	public void note(String who, String what) {
 		this.events.add(new Event(elapsed(), who, what));
 	}
 
@@ -46,7 +46,7 @@ final class Story {
 	 * Notes how a body ended, as a release is told.
 	 * @param exit the exit
 	 */
-	void ended(Exit exit) {
+	public void ended(Exit exit) {
 		note("body", exit.getClass().getSimpleName().toLowerCase(Locale.ROOT));
 	}
 
@@ -70,7 +70,7 @@ final class Story {
 	 * @param error the error that the caller got
 	 * @param events what happened
 	 */
-	record Report(long millis, @Nullable Object result, @Nullable String error, List<Event> events) {
+	public record Report(long millis, @Nullable Object result, @Nullable String error, List<Event> events) {
 	}
 
 	/**
@@ -80,7 +80,7 @@ final class Story {
 	 * @param who who did it
 	 * @param what what was done
 	 */
-	record Event(long at, String who, String what) {
+	public record Event(long at, String who, String what) {
 	}
 
 }

@@ -1,0 +1,67 @@
+package io.scopedasync.demo.gallery;
+
+import java.util.List;
+
+import io.scopedasync.demo.Story;
+import io.scopedasync.test.NoLeakedScopes;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
+import org.springframework.boot.webtestclient.autoconfigure.AutoConfigureWebTestClient;
+import org.springframework.test.web.reactive.server.WebTestClient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Every member is shown over HTTP and leaves nothing behind.
+ */
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT, properties = "scoped-async.leak-detection.threshold=1h")
+@AutoConfigureWebTestClient(timeout = "20s")
+@NoLeakedScopes
+class GalleryTests {
+
+	@Autowired
+	private WebTestClient web;
+
+	@Autowired
+	private List<Exhibit> exhibits;
+
+	@Test
+	void everyMemberIsListedAndTellsItsStory() {
+		List<GalleryController.Member> members = this.web.get()
+			.uri("/gallery")
+			.exchange()
+			.expectStatus()
+			.isOk()
+			.expectBodyList(GalleryController.Member.class)
+			.returnResult()
+			.getResponseBody();
+		assertThat(members).hasSameSizeAs(this.exhibits).isNotEmpty();
+		for (GalleryController.Member member : members) {
+			Story.Report report = show(member.path());
+			assertThat(report.error()).as(member.path()).isNull();
+			assertThat(report.events()).as(member.path()).isNotEmpty();
+		}
+	}
+
+	@Test
+	void unknownMemberIsNotFound() {
+		this.web.get().uri("/gallery/nothing").exchange().expectStatus().isNotFound();
+	}
+
+	private Story.Report show(String path) {
+		Story.Report report = this.web.get()
+			.uri(path)
+			.exchange()
+			.expectStatus()
+			.isOk()
+			.expectBody(Story.Report.class)
+			.returnResult()
+			.getResponseBody();
+		assertThat(report).isNotNull();
+		return report;
+	}
+
+}
