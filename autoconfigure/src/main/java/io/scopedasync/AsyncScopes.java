@@ -1,7 +1,9 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -149,6 +151,46 @@ public interface AsyncScopes {
 	 * acquired
 	 */
 	<R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception;
+
+	/**
+	 * Runs a body with a deadline, Python's {@code asyncio.timeout}; inner scopes, waits
+	 * for a limiter and requests of a session inherit it, the earliest one counts. When
+	 * it passes, the body is cancelled, everything inside released, and then the caller
+	 * gets a {@link DeadlineExceededException}. For other kinds of body see
+	 * {@link ScopeSpec#timeout}.
+	 * @param <R> what the body returns
+	 * @param limit zero or less fails at once; {@code ChronoUnit.FOREVER.getDuration()}
+	 * is none, until it is {@linkplain Deadline#reschedule(Duration) moved}
+	 * @param body called with the deadline, to ask or to move it
+	 * @return the body's value
+	 */
+	default <R> Mono<R> within(Duration limit, Function<? super Deadline, ? extends Mono<? extends R>> body) {
+		Objects.requireNonNull(body, "body");
+		return with(DefaultAsyncScopes.WITHIN.timeout(limit), (scope) -> body.apply(scope.deadline()));
+	}
+
+	/**
+	 * As {@link #within(Duration, Function)} until a moment by the clock of these scopes.
+	 * @param <R> what the body returns
+	 * @param deadline the moment; one that has passed fails at once
+	 * @param body called with the deadline, to ask or to move it
+	 * @return the body's value
+	 */
+	<R> Mono<R> within(Instant deadline, Function<? super Deadline, ? extends Mono<? extends R>> body);
+
+	/**
+	 * As {@link #within(Duration, Function)}, but quietly, trio's {@code move_on_after}:
+	 * when the deadline has passed and everything inside is released, the caller sees a
+	 * normal end without a value.
+	 * @param <R> what the body returns
+	 * @param limit as for {@link #within(Duration, Function)}
+	 * @param body called with the deadline, to ask or to move it
+	 * @return the body's value; empty if the deadline passed
+	 */
+	default <R> Mono<R> moveOn(Duration limit, Function<? super Deadline, ? extends Mono<? extends R>> body) {
+		Objects.requireNonNull(body, "body");
+		return with(DefaultAsyncScopes.MOVE_ON.timeout(limit), (scope) -> body.apply(scope.deadline()));
+	}
 
 	/**
 	 * Opens a scope by hand. Prefer {@link #use} and {@link #with}, which can't forget to

@@ -62,8 +62,8 @@ final class BlockingScope<R> extends RunningScope {
 				bodyReturned();
 			}
 			interrupted |= await(true);
-			if (!endedByItself && thrown != null && end() instanceof Exit.Failed failed) {
-				ScopeExtras.suppress(failed.error(), thrown);
+			if (!endedByItself && thrown != null) {
+				afterItsEnd(thrown);
 			}
 		}
 		if (interrupted) {
@@ -93,6 +93,17 @@ final class BlockingScope<R> extends RunningScope {
 			synchronized (this.bodyLock) {
 				this.inBody = false;
 			}
+		}
+	}
+
+	/** The body threw when the scope had to end anyway. */
+	private void afterItsEnd(Throwable thrown) {
+		Exit end = end();
+		if (end instanceof Exit.Failed failed) {
+			ScopeExtras.suppress(failed.error(), thrown);
+		}
+		else if (end instanceof Exit.Completed && !(thrown instanceof InterruptedException)) {
+			undelivered(thrown);
 		}
 	}
 

@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -29,6 +30,10 @@ import reactor.core.publisher.Sinks;
 final class DefaultAsyncScopes implements AsyncScopes {
 
 	static final ScopeSpec EMPTY = ScopeSpec.of("scope");
+
+	static final ScopeSpec WITHIN = ScopeSpec.of("within");
+
+	static final ScopeSpec MOVE_ON = ScopeSpec.of("move-on").quietly();
 
 	/**
 	 * How often a shutdown looks whether the last scope has gone: no scope pays for
@@ -138,6 +143,13 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	@Override
 	public <R> R withBlocking(ScopeSpec spec, BlockingBody<? super Scope, ? extends R> body) throws Exception {
 		return BlockingScope.run(this, Objects.requireNonNull(spec, "spec"), Objects.requireNonNull(body, "body"));
+	}
+
+	@Override
+	public <R> Mono<R> within(Instant deadline, Function<? super Deadline, ? extends Mono<? extends R>> body) {
+		Objects.requireNonNull(deadline, "deadline");
+		Objects.requireNonNull(body, "body");
+		return Mono.defer(() -> within(Duration.between(this.clock.instant(), deadline), body));
 	}
 
 	@Override

@@ -53,8 +53,8 @@ abstract class NestedScope extends ScopeMachine {
 		if (parent != null) {
 			parent.adopt(this);
 		}
-		if (this.spec.timeout != null || parent != null) {
-			startLimit(this.spec.timeout);
+		if (this.spec.limits != ScopeLimits.NONE || parent != null) {
+			startLimits(this.spec.limits);
 		}
 		if (FlatStep.isDueAt(this.depth) && !isByHand()) {
 			yieldBeforeRun();
@@ -73,25 +73,61 @@ abstract class NestedScope extends ScopeMachine {
 		}
 	}
 
-	private void startLimit(@Nullable Duration timeout) {
+	private void startLimits(ScopeLimits limits) {
+		Duration whole = limits.whole();
 		if (nanosLeft() <= 0) {
-			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO, "not even begun")));
+			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO)));
 		}
-		else if (timeout != null) {
-			long nanos = ScopeClock.nanos(timeout);
-			if (nanos <= 0) {
-				decide(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, "not even begun")));
-				return;
+		else if (whole != null && ScopeClock.nanos(whole) <= 0) {
+			scope().deadline().expireUnbegun(whole);
+		}
+		else {
+			try {
+				startTimers(limits);
 			}
-			ScopeExtras extras = extras();
-			extras.deadline = this.scopes.clock.nanos() + nanos;
-			extras.deadlineTimer = this.scopes.clock.scheduleNanos(() -> expire(timeout), nanos);
+			catch (RuntimeException ex) {
+				// A clock that was shut down.
+				decide(Exit.failed(ex));
+			}
 		}
 	}
 
-	private void expire(Duration timeout) {
-		String doing = (this.phase == ENTERING) ? "acquiring " + scope().resources() : "running its body";
-		interrupt(Exit.failed(new DeadlineExceededException(this.spec.name, timeout, doing)));
+	private void startTimers(ScopeLimits limits) {
+		if (limits.whole() != null) {
+			scope().deadline().reschedule(limits.whole());
+		}
+		if (limits.acquire() != null) {
+			scope().deadline().begin(Scope.State.ENTERING, limits.acquire());
+		}
+	}
+
+	/**
+	 * What becomes of the end when everything is released: a limit that passes quietly is
+	 * no error, unless a release had one.
+	 */
+	@Override
+	final void beQuiet() {
+		if (this.spec.limits.quiet() && hasPassedLimit() && this.end instanceof Exit.Failed failed
+				&& failed.error() instanceof DeadlineExceededException && failed.error().getSuppressed().length == 0) {
+			this.end = Exit.completed();
+			forgetResult();
+		}
+	}
+
+	/** A cancel by the subscriber, which tells why if a scope around knows. */
+	final void cancelBySubscriber() {
+		for (RunningScope around = parent(); around != null; around = around.parent()) {
+			if (around.hasPassedLimit()) {
+				cancelFromOutside(
+						Exit.cancelled("the limit of the scope around it, '" + around.name() + "', has passed"));
+				return;
+			}
+			if (around.end instanceof Exit.Cancelled cancelled && cancelled != ScopeExtras.BY_SUBSCRIBER) {
+				cancelFromOutside(cancelled);
+				return;
+			}
+		}
+		cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
 	}
 
 	/** A cancel by the caller or by the scope around: taken, or held back by a shield. */
@@ -117,7 +153,9 @@ abstract class NestedScope extends ScopeMachine {
 
 	/** Whether it ends by a limit of its own, however long that is. */
 	final boolean isBounded() {
-		return this.end == null && this.spec.timeout != null;
+		ScopeExtras extras = this.extras;
+		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+		return this.end == null && (this.spec.limits.body() != null || (deadline != null && deadline.isSet()));
 	}
 
 	private void takeHeldBack(Exit exit) {
@@ -191,8 +229,9 @@ abstract class NestedScope extends ScopeMachine {
 		long earliest = Long.MAX_VALUE;
 		for (RunningScope scope = scope(); scope != null; scope = scope.parent()) {
 			ScopeExtras extras = scope.extras;
-			if (extras != null && extras.deadline != Long.MAX_VALUE) {
-				earliest = Math.min(earliest, extras.deadline - scope.scopes.clock.nanos());
+			ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+			if (deadline != null) {
+				earliest = Math.min(earliest, deadline.left());
 			}
 			if (scope.spec.cancels == ScopeSpec.Cancels.HELD_BACK) {
 				break;

@@ -1,9 +1,11 @@
 package io.scopedasync;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
 
 /**
  * The limits of all releases. All are of one length, so they pass in the order in which
@@ -30,9 +32,24 @@ final class ReleaseLimits {
 
 	/**
 	 * Gives a step of a scope its time.
+	 * @param limit the step's
+	 * @param own null unless the scope has a limit of another length, and so a timer of
+	 * its own
 	 * @throws RuntimeException if the clock was shut down; then the limit never passes
 	 */
-	synchronized void begin(Limit limit) {
+	void begin(Limit limit, @Nullable Duration own) {
+		if (own == null) {
+			begin(limit);
+		}
+		else {
+			Disposable timer = this.clock.schedule(() -> pass(limit), own);
+			synchronized (this) {
+				limit.timer = timer;
+			}
+		}
+	}
+
+	private synchronized void begin(Limit limit) {
 		limit.passesAt = this.clock.nanos() + this.length;
 		limit.previous = this.last;
 		if (this.last == null) {
@@ -49,6 +66,10 @@ final class ReleaseLimits {
 
 	/** The step has ended, in time or not. */
 	synchronized void end(Limit limit) {
+		if (limit.timer != null) {
+			limit.timer.dispose();
+			limit.timer = null;
+		}
 		if (!limit.pending) {
 			return;
 		}
@@ -85,16 +106,17 @@ final class ReleaseLimits {
 	}
 
 	private void look() {
-		for (Limit limit : takePassed()) {
-			limit.passed = true;
-			try {
-				limit.scope.drive();
-			}
-			catch (Throwable ex) {
-				// Thrown by a caller that was told: those behind it have their limits
-				// too.
-				limit.scope.scope().undelivered(ex);
-			}
+		takePassed().forEach(ReleaseLimits::pass);
+	}
+
+	private static void pass(Limit limit) {
+		limit.passed = true;
+		try {
+			limit.scope.drive();
+		}
+		catch (Throwable ex) {
+			// Thrown by a caller that was told: those behind it have their limits too.
+			limit.scope.scope().undelivered(ex);
 		}
 	}
 
@@ -127,6 +149,8 @@ final class ReleaseLimits {
 		private long passesAt;
 
 		private boolean pending;
+
+		private @Nullable Disposable timer;
 
 		private @Nullable Limit previous;
 

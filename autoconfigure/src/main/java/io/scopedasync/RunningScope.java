@@ -114,6 +114,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	@Override
+	public final ScopeDeadline deadline() {
+		return extras().deadlineOf(this);
+	}
+
+	@Override
 	public final Optional<Duration> remaining() {
 		long left = nanosLeft();
 		return (left == Long.MAX_VALUE) ? Optional.empty() : Optional.of(Duration.ofNanos(Math.max(0, left)));

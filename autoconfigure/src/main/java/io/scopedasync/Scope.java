@@ -84,6 +84,12 @@ public interface Scope {
 	@Nullable Duration leakThreshold();
 
 	/**
+	 * The scope's own deadline.
+	 * @return the deadline, which never passes unless it was set
+	 */
+	Deadline deadline();
+
+	/**
 	 * Time left before the earliest deadline of this scope and those around it.
 	 * @return never negative; empty without any deadline
 	 */

@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
 import reactor.core.Disposable;
@@ -12,6 +13,9 @@ import reactor.core.scheduler.Schedulers;
  * of them.
  */
 public final class ScopeClock {
+
+	/** In nanoseconds, half of what there are: two of them can still be added. */
+	static final long FOREVER = Long.MAX_VALUE / 2;
 
 	private static final ScopeClock SYSTEM = new ScopeClock(Schedulers.parallel(), true);
 
@@ -51,6 +55,14 @@ public final class ScopeClock {
 	}
 
 	/**
+	 * Today's date and time.
+	 * @return the moment; a virtual clock's own
+	 */
+	public Instant instant() {
+		return this.system ? Instant.now() : Instant.ofEpochSecond(0, this.scheduler.now(TimeUnit.NANOSECONDS));
+	}
+
+	/**
 	 * Runs a task later, once.
 	 * @param task must not block
 	 * @param delay how much later
@@ -72,7 +84,7 @@ public final class ScopeClock {
 
 	/** A duration of centuries is as good as for ever. */
 	static long nanos(Duration duration) {
-		return (duration.getSeconds() >= Long.MAX_VALUE / 2_000_000_000L) ? Long.MAX_VALUE / 2 : duration.toNanos();
+		return (duration.getSeconds() >= Long.MAX_VALUE / 2_000_000_000L) ? FOREVER : duration.toNanos();
 	}
 
 }

@@ -1,7 +1,6 @@
 package io.scopedasync;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.Disposable;
 import reactor.core.publisher.Sinks;
 import reactor.util.context.Context;
 
@@ -23,10 +22,8 @@ final class ScopeExtras {
 	/** What the {@link ScopeObserver} follows this scope with. */
 	ScopeObserver.@Nullable Observed observed;
 
-	/** The scope's own deadline on its clock. */
-	long deadline = Long.MAX_VALUE;
-
-	@Nullable Disposable deadlineTimer;
+	/** The scope's own limits; made once, under the lock of this. */
+	volatile @Nullable ScopeDeadline deadline;
 
 	/** Entries above the scope's own. */
 	final EntryStack stack = new EntryStack();
@@ -74,7 +71,7 @@ final class ScopeExtras {
 		limit = new ReleaseLimits.Limit(entry, scope);
 		this.limit = limit;
 		try {
-			scope.scopes.releaseLimits.begin(limit);
+			scope.scopes.releaseLimits.begin(limit, scope.spec.limits.release());
 		}
 		catch (RuntimeException ex) {
 			// A clock that was shut down: without a bound, but what is below is still
@@ -93,6 +90,15 @@ final class ScopeExtras {
 		}
 	}
 
+	synchronized ScopeDeadline deadlineOf(RunningScope scope) {
+		ScopeDeadline deadline = this.deadline;
+		if (deadline == null) {
+			deadline = new ScopeDeadline(scope);
+			this.deadline = deadline;
+		}
+		return deadline;
+	}
+
 	Entry entering() {
 		Entry entering = this.entering;
 		if (entering == null) {
@@ -102,8 +108,9 @@ final class ScopeExtras {
 	}
 
 	void settle(RunningScope scope) {
-		if (this.deadlineTimer != null) {
-			this.deadlineTimer.dispose();
+		ScopeDeadline deadline = this.deadline;
+		if (deadline != null) {
+			deadline.end();
 		}
 		disarm(scope);
 		Sinks.Empty<Void> settled;

@@ -181,6 +181,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		if (count == resources.length) {
 			bodyBegins();
 			try {
+				if (this.spec.limits != ScopeLimits.NONE) {
+					scope().deadline().begin(Scope.State.RUNNING, this.spec.limits.body());
+				}
 				startBody();
 			}
 			catch (Throwable ex) {
@@ -232,8 +235,14 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		return now != PENDING;
 	}
 
+	/** Before the caller hears. */
+	abstract void beQuiet();
+
 	@Override
 	final void settle() {
+		if (this.spec.limits != ScopeLimits.NONE) {
+			beQuiet();
+		}
 		turn(SETTLED);
 		if (this.stripe >= 0) {
 			this.scopes.open.remove(this);

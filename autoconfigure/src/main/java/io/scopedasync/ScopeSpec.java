@@ -19,7 +19,7 @@ public final class ScopeSpec {
 
 	final AsyncResource<?>[] resources;
 
-	final @Nullable Duration timeout;
+	final ScopeLimits limits;
 
 	/** Whether the body is given the resource's value instead of the scope. */
 	final boolean ofOneResource;
@@ -29,11 +29,11 @@ public final class ScopeSpec {
 	/** Null for what the resources say. */
 	final @Nullable Duration leakThreshold;
 
-	private ScopeSpec(String name, AsyncResource<?>[] resources, @Nullable Duration timeout, boolean ofOneResource,
+	private ScopeSpec(String name, AsyncResource<?>[] resources, ScopeLimits limits, boolean ofOneResource,
 			Cancels cancels, @Nullable Duration leakThreshold) {
 		this.name = name;
 		this.resources = resources;
-		this.timeout = timeout;
+		this.limits = limits;
 		this.ofOneResource = ofOneResource;
 		this.cancels = cancels;
 		this.leakThreshold = leakThreshold;
@@ -52,11 +52,12 @@ public final class ScopeSpec {
 	 * @return the spec
 	 */
 	public static ScopeSpec of(String name) {
-		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, null, false, Cancels.TAKEN, null);
+		return new ScopeSpec(Objects.requireNonNull(name, "name"), NONE, ScopeLimits.NONE, false, Cancels.TAKEN, null);
 	}
 
 	static ScopeSpec ofOne(AsyncResource<?> resource) {
-		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, null, true, Cancels.TAKEN, null);
+		return new ScopeSpec(resource.name(), new AsyncResource<?>[] { resource }, ScopeLimits.NONE, true,
+				Cancels.TAKEN, null);
 	}
 
 	/**
@@ -70,19 +71,78 @@ public final class ScopeSpec {
 		for (int i = 0; i < resources.length; i++) {
 			all[this.resources.length + i] = Objects.requireNonNull(resources[i], "resource");
 		}
-		return new ScopeSpec(this.name, all, this.timeout, false, this.cancels, this.leakThreshold);
+		return new ScopeSpec(this.name, all, this.limits, false, this.cancels, this.leakThreshold);
 	}
 
 	/**
-	 * The same with a limit on acquisition and body together. When it passes, the body is
-	 * cancelled, everything released, and the caller gets a
-	 * {@link DeadlineExceededException}. Inner scopes inherit the deadline.
-	 * @param timeout the limit; zero or less fails each call before anything is acquired
+	 * The same with a limit on acquisition and body together: the scope's
+	 * {@link Deadline}. When it passes, the body is cancelled, everything released, and
+	 * the caller gets a {@link DeadlineExceededException}. Inner scopes inherit it.
+	 * @param timeout the limit; zero or less fails each call before anything is acquired;
+	 * {@code ChronoUnit.FOREVER.getDuration()} is none
 	 * @return the new spec
 	 */
 	public ScopeSpec timeout(Duration timeout) {
-		return new ScopeSpec(this.name, this.resources, Objects.requireNonNull(timeout, "timeout"), false, this.cancels,
-				this.leakThreshold);
+		return with(this.limits.whole(Objects.requireNonNull(timeout, "timeout")));
+	}
+
+	/**
+	 * The same with a limit on the acquisition of the spec's resources, all together.
+	 * When it passes, what was acquired is released, and the caller gets an
+	 * {@link AcquireTimeoutException}.
+	 * @param timeout the limit, above zero
+	 * @return the new spec
+	 * @throws IllegalArgumentException if it is zero or less
+	 */
+	public ScopeSpec acquireTimeout(Duration timeout) {
+		return with(this.limits.acquire(positive("limit on acquisition", timeout)));
+	}
+
+	/**
+	 * The same with a limit on the body alone. When it passes, the body is cancelled,
+	 * everything released, and the caller gets a {@link DeadlineExceededException}.
+	 * @param timeout the limit, above zero
+	 * @return the new spec
+	 * @throws IllegalArgumentException if it is zero or less
+	 */
+	public ScopeSpec bodyTimeout(Duration timeout) {
+		return with(this.limits.body(positive("limit on its body", timeout)));
+	}
+
+	/**
+	 * The same with a release limit of its own, for each of its releases and for an
+	 * acquisition that it waits for when it is cancelled. A shutdown does not wait longer
+	 * than for the release limit of the {@link AsyncScopes}.
+	 * @param timeout the limit instead of theirs, above zero
+	 * @return the new spec
+	 * @throws IllegalArgumentException if it is zero or less
+	 */
+	public ScopeSpec releaseTimeout(Duration timeout) {
+		return with(this.limits.release(positive("release limit", timeout)));
+	}
+
+	/**
+	 * The same with limits that end the scope quietly: when the {@link #timeout} or the
+	 * {@link #bodyTimeout} has passed and everything is released, the caller sees a
+	 * normal end without a value, and {@link Deadline#isExpired()} tells. Each release is
+	 * told of the {@link DeadlineExceededException}; if one fails, that error comes out
+	 * after all, with the release's as suppressed.
+	 * @return the new spec
+	 */
+	public ScopeSpec quietly() {
+		return with(this.limits.quietly());
+	}
+
+	private ScopeSpec with(ScopeLimits limits) {
+		return new ScopeSpec(this.name, this.resources, limits, false, this.cancels, this.leakThreshold);
+	}
+
+	private Duration positive(String what, Duration limit) {
+		if (limit.isZero() || limit.isNegative()) {
+			throw new IllegalArgumentException("Scope '" + this.name + "' can't have a " + what + " of " + limit
+					+ ": give a duration of more than zero, or leave it out for none.");
+		}
+		return limit;
 	}
 
 	/**
@@ -92,7 +152,7 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec leakThreshold(Duration threshold) {
-		return new ScopeSpec(this.name, this.resources, this.timeout, false, this.cancels,
+		return new ScopeSpec(this.name, this.resources, this.limits, false, this.cancels,
 				Objects.requireNonNull(threshold, "threshold"));
 	}
 
@@ -105,7 +165,7 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec shielded() {
-		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.HELD_BACK, this.leakThreshold);
+		return new ScopeSpec(this.name, this.resources, this.limits, false, Cancels.HELD_BACK, this.leakThreshold);
 	}
 
 	/**
@@ -114,7 +174,7 @@ public final class ScopeSpec {
 	 * @return the new spec
 	 */
 	public ScopeSpec unshielded() {
-		return new ScopeSpec(this.name, this.resources, this.timeout, false, Cancels.TAKEN_WITHIN_SHIELD,
+		return new ScopeSpec(this.name, this.resources, this.limits, false, Cancels.TAKEN_WITHIN_SHIELD,
 				this.leakThreshold);
 	}
 

@@ -2,6 +2,7 @@ package io.scopedasync;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.time.Duration;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -153,6 +154,12 @@ abstract class ScopeState extends Entry {
 		if (!decide(exit)) {
 			return false;
 		}
+		stop();
+		return true;
+	}
+
+	/** Ends what goes on, after the end was noted. */
+	final void stop() {
 		boolean over = true;
 		try {
 			over = cancelBody();
@@ -171,12 +178,17 @@ abstract class ScopeState extends Entry {
 			// it: the scope around, or a shutdown with more scopes to end.
 			scope().undelivered(ex);
 		}
-		return true;
 	}
 
 	/** Nobody waits for the body to begin. */
 	final void bodyBegins() {
 		PHASE.setRelease(this, RUNNING);
+	}
+
+	/** How long each release may take. */
+	final Duration releaseTimeout() {
+		Duration own = this.spec.limits.release();
+		return (own != null) ? own : this.scopes.releaseTimeout;
 	}
 
 	/**

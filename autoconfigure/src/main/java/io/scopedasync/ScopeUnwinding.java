@@ -72,7 +72,7 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
-			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout,
+			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), releaseTimeout(),
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
 		if (back) {
@@ -96,7 +96,7 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (child.isByHand()) {
 			child.interrupt(end);
 		}
-		else if (end instanceof Exit.Cancelled || isLimit(end)) {
+		else if (end instanceof Exit.Cancelled || hasPassedLimit()) {
 			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
 		}
 		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
@@ -105,7 +105,7 @@ abstract class ScopeUnwinding extends ScopeState {
 			}
 			disarm();
 			this.scopes.watcher.outlivedParent(child);
-			releaseFailed(new ReleaseTimeoutException(child.spec.name, this.scopes.releaseTimeout, "The inner scope"));
+			releaseFailed(new ReleaseTimeoutException(child.spec.name, releaseTimeout(), "The inner scope"));
 		}
 		else if (child.phase < SETTLED) {
 			this.scopes.watcher.outlivedParent(child);
@@ -118,8 +118,11 @@ abstract class ScopeUnwinding extends ScopeState {
 		return true;
 	}
 
-	private static boolean isLimit(Exit end) {
-		return end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException;
+	/** Whether a limit of its own ended it. */
+	final boolean hasPassedLimit() {
+		ScopeExtras extras = this.extras;
+		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+		return deadline != null && deadline.hasPassed();
 	}
 
 	/** The caller goes on, after a close by force where the resource knows one. */
@@ -127,8 +130,7 @@ abstract class ScopeUnwinding extends ScopeState {
 		disarm();
 		if (!entry.aborted) {
 			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
-			releaseFailed(
-					new ReleaseTimeoutException(entry.resource().name(), this.scopes.releaseTimeout, "The release"));
+			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), releaseTimeout(), "The release"));
 			entry.recordReleased(Outcome.TIMEOUT);
 			if (entry.abort()) {
 				return true;

@@ -1,0 +1,42 @@
+package io.scopedasync;
+
+import java.time.Duration;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The limits of a scope, each null if there is none of its own.
+ *
+ * @param whole on acquisition and body together
+ * @param acquire on acquisition
+ * @param body on the body
+ * @param release on each release, instead of that of all scopes
+ * @param quiet whether a scope whose limit has passed ends normally
+ */
+record ScopeLimits(@Nullable Duration whole, @Nullable Duration acquire, @Nullable Duration body,
+		@Nullable Duration release, boolean quiet) {
+
+	/** By identity: what most scopes have, which then ask for no clock. */
+	static final ScopeLimits NONE = new ScopeLimits(null, null, null, null, false);
+
+	ScopeLimits whole(Duration limit) {
+		return new ScopeLimits(limit, this.acquire, this.body, this.release, this.quiet);
+	}
+
+	ScopeLimits acquire(Duration limit) {
+		return new ScopeLimits(this.whole, limit, this.body, this.release, this.quiet);
+	}
+
+	ScopeLimits body(Duration limit) {
+		return new ScopeLimits(this.whole, this.acquire, limit, this.release, this.quiet);
+	}
+
+	ScopeLimits release(Duration limit) {
+		return new ScopeLimits(this.whole, this.acquire, this.body, limit, this.quiet);
+	}
+
+	ScopeLimits quietly() {
+		return new ScopeLimits(this.whole, this.acquire, this.body, this.release, true);
+	}
+
+}
