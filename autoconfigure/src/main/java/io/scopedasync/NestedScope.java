@@ -75,7 +75,7 @@ abstract class NestedScope extends ScopeMachine {
 
 	private void startLimits(ScopeLimits limits) {
 		Duration whole = limits.whole();
-		if (nanosLeft() <= 0) {
+		if (nanosLeft() <= 0 && isTooLate()) {
 			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO)));
 		}
 		else if (whole != null && ScopeClock.nanos(whole) <= 0) {
@@ -90,6 +90,23 @@ abstract class NestedScope extends ScopeMachine {
 				decide(Exit.failed(ex));
 			}
 		}
+	}
+
+	/**
+	 * A deadline around this scope has passed and its timer was slower: it is the outer
+	 * scope that expires, not the one that this refuses. It may be moved meanwhile.
+	 */
+	private boolean isTooLate() {
+		while (nanosLeft() <= 0) {
+			for (RunningScope scope = parent(); scope != null; scope = scope.parent()) {
+				ScopeExtras extras = scope.extras;
+				ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+				if (deadline != null && deadline.left() <= 0 && deadline.look()) {
+					return true;
+				}
+			}
+		}
+		return false;
 	}
 
 	private void startTimers(ScopeLimits limits) {
@@ -114,26 +131,23 @@ abstract class NestedScope extends ScopeMachine {
 		}
 	}
 
-	/** A cancel by the subscriber, which tells why if a scope around knows. */
-	final void cancelBySubscriber() {
-		for (RunningScope around = parent(); around != null; around = around.parent()) {
-			if (around.hasPassedLimit()) {
-				cancelFromOutside(
-						Exit.cancelled("the limit of the scope around it, '" + around.name() + "', has passed"));
-				return;
-			}
-			if (around.end instanceof Exit.Cancelled cancelled && cancelled != ScopeExtras.BY_SUBSCRIBER) {
-				cancelFromOutside(cancelled);
-				return;
-			}
+	/** Why its subscriber cancels it, if the scope around knows. */
+	final Exit cancelledBecause() {
+		RunningScope around = parent();
+		if (around != null && around.hasPassedLimit()) {
+			return Exit.cancelled("the limit of the scope around it, '" + around.name() + "', has passed");
 		}
-		cancelFromOutside(ScopeExtras.BY_SUBSCRIBER);
+		return (around != null && around.end instanceof Exit.Cancelled cancelled) ? cancelled
+				: ScopeExtras.BY_SUBSCRIBER;
 	}
 
 	/** A cancel by the caller or by the scope around: taken, or held back by a shield. */
 	final void cancelFromOutside(Exit exit) {
 		if (this.spec.cancels != ScopeSpec.Cancels.HELD_BACK) {
-			interrupt(exit);
+			// As few calls as can be: scopes inside each other cancel each other.
+			if (decide(exit)) {
+				stop();
+			}
 			return;
 		}
 		ScopeExtras extras = extras();

@@ -114,24 +114,30 @@ final class ScopeDeadline implements Deadline {
 		dispose(unwanted);
 	}
 
-	private void look() {
+	/**
+	 * Ends the scope if it has passed.
+	 * @return whether the scope is ending
+	 */
+	boolean look() {
 		long left;
 		int move;
+		boolean passes = false;
 		synchronized (this) {
 			left = left();
 			move = this.moves;
-			if (left == NEVER || (left <= 0 && !passes(exceeded("limit", this.limit)))) {
-				return;
+			if (left <= 0 && passes(exceeded("limit", this.limit))) {
+				this.expired = true;
+				passes = true;
 			}
-			this.expired = left <= 0;
 		}
-		if (left > 0) {
+		if (passes) {
+			this.scope.stop();
+		}
+		else if (left > 0 && left != NEVER) {
 			// The clock of a scheduler may be coarser than its timers.
 			replace(move, this.clock.scheduleNanos(this::look, left));
 		}
-		else {
-			this.scope.stop();
-		}
+		return this.scope.isEnding();
 	}
 
 	/** Gives a phase its own limit, if it has one, and ends that of the one before. */

@@ -170,7 +170,7 @@ final class ScopeFlux<R> extends Flux<R> {
 		@Override
 		public void cancel() {
 			this.cancelled = true;
-			cancelBySubscriber();
+			cancelFromOutside(cancelledBecause());
 			if (isHeldBack()) {
 				// Nobody asks any more, and it is to come to its end.
 				this.upstream.request(Long.MAX_VALUE);

@@ -171,7 +171,7 @@ final class ScopeMono<R> extends Mono<R> {
 			if (before == VALUE_READY) {
 				discard();
 			}
-			cancelBySubscriber();
+			cancelFromOutside(cancelledBecause());
 		}
 
 		@Override

@@ -8,14 +8,17 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.Disposable;
+import reactor.core.Disposables;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
@@ -26,6 +29,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
 
 /**
  * What has a limit, and what becomes of it when that passes.
@@ -182,6 +186,22 @@ class DeadlineTests {
 		assertThat(deadline().isExpired()).isFalse();
 		assertThat(this.resource.events)
 			.endsWith("release resource cancelled: the limit of the scope around it, 'within', has passed");
+	}
+
+	@Test
+	@Case(88)
+	void anInnerScopeThatBeginsTooLateIsNotTheOneThatExpired() {
+		AtomicReference<Instant> now = new AtomicReference<>(Instant.EPOCH);
+		Scheduler slow = new SlowTimers(now);
+		AsyncScopes late = AsyncScopes.builder().clock(ScopeClock.of(slow)).build();
+		CompletableFuture<String> call = run(late.within(seconds(1), (outer) -> {
+			this.deadline.set(outer);
+			now.set(Instant.EPOCH.plusSeconds(2));
+			return late.use(this.resource, (value) -> Mono.just("began"));
+		}));
+		assertThat(errorOf(call)).isInstanceOf(DeadlineExceededException.class).hasMessageContaining("'within'");
+		assertThat(deadline().isExpired()).isTrue();
+		assertThat(this.resource.events).isEmpty();
 	}
 
 	// Moved.
@@ -432,7 +452,11 @@ class DeadlineTests {
 		this.resource.release = Mono.<Void>never().doOnSubscribe((s) -> releasing.countDown());
 		Front.Call slowRelease = front.start(this.scopes, spec, (scope) -> Mono.just("done"));
 		Front.await(releasing);
-		this.time.advanceTimeBy(seconds(3));
+		// A release has begun before it has a limit.
+		await().until(() -> {
+			this.time.advanceTimeBy(seconds(1));
+			return slowRelease.heard.isDone();
+		});
 		assertThat(slowRelease.error()).isInstanceOf(ReleaseTimeoutException.class)
 			.hasMessageContaining("'resource'")
 			.hasMessageContaining("3000 ms");
@@ -494,6 +518,31 @@ class DeadlineTests {
 			assertThat(late.openScopes()).isEmpty();
 			assertThat(this.resource.released()).isEqualTo(this.resource.acquired());
 		}
+	}
+
+	/** Whose timers never fire in time. */
+	private record SlowTimers(AtomicReference<Instant> now) implements Scheduler {
+
+		@Override
+		public long now(TimeUnit unit) {
+			return unit.convert(Duration.between(Instant.EPOCH, this.now.get()));
+		}
+
+		@Override
+		public Disposable schedule(Runnable task) {
+			return Disposables.single();
+		}
+
+		@Override
+		public Disposable schedule(Runnable task, long delay, TimeUnit unit) {
+			return Disposables.single();
+		}
+
+		@Override
+		public Worker createWorker() {
+			throw new UnsupportedOperationException();
+		}
+
 	}
 
 }
