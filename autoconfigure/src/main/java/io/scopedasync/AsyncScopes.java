@@ -199,7 +199,21 @@ public interface AsyncScopes {
 	 * @return a running scope, to be closed
 	 * @throws ScopeClosedException after {@link #close()}
 	 */
-	Scope open(String name);
+	default Scope open(String name) {
+		return open(ScopeSpec.of(name));
+	}
+
+	/**
+	 * As {@link #open(String)}, with limits.
+	 * @param spec name and limits; no resources, which are to be {@linkplain Scope#enter
+	 * entered}
+	 * @return a running scope, to be closed
+	 * @throws IllegalArgumentException if the spec names resources
+	 * @throws DeadlineExceededException if its limit, or that of a scope around it, has
+	 * passed already
+	 * @throws ScopeClosedException after {@link #close()}
+	 */
+	Scope open(ScopeSpec spec);
 
 	/**
 	 * The scopes that are open now.

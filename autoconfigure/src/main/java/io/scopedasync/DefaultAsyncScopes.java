@@ -153,8 +153,13 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	@Override
-	public Scope open(String name) {
-		OpenScope scope = new OpenScope(this, ScopeSpec.of(name));
+	public Scope open(ScopeSpec spec) {
+		if (spec.resources.length != 0) {
+			throw new IllegalArgumentException("Scope '" + spec.name + "' can't be opened by hand with "
+					+ spec.resources().stream().map(AsyncResource::name).toList()
+					+ ": open it without, and enter them, which may take its time.");
+		}
+		OpenScope scope = new OpenScope(this, spec);
 		scope.open(CurrentScope.ofThread());
 		return scope;
 	}

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -208,6 +209,20 @@ abstract class RunningScope extends NestedScope implements Scope {
 		}
 		openEntries().forEach(owner::takeOver);
 		return owner;
+	}
+
+	@Override
+	public final <R> R call(Callable<R> code) throws Exception {
+		Objects.requireNonNull(code, "code");
+		this.shared = true;
+		CurrentScope current = CurrentScope.slot();
+		RunningScope before = current.bind(this);
+		try (ContextCarrier.Restored observing = observing()) {
+			return code.call();
+		}
+		finally {
+			current.bind(before);
+		}
 	}
 
 	/** Moves what an entry of another scope holds onto the stack of this one. */

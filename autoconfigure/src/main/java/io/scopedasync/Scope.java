@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -160,6 +161,17 @@ public interface Scope {
 	 * @throws ScopeClosedException if this scope is ending
 	 */
 	Scope transfer();
+
+	/**
+	 * Runs code on this thread as part of the scope: what it opens is inside this scope,
+	 * and {@link AsyncResource#held()} finds what this scope holds. For scopes opened by
+	 * hand; bodies are run so already.
+	 * @param <R> what the code returns
+	 * @param code the code, which runs even if the scope has ended
+	 * @return what it returned
+	 * @throws Exception what it threw
+	 */
+	<R> R call(Callable<R> code) throws Exception;
 
 	/**
 	 * Ends the scope normally, if it is open, and releases what it holds. Eager: happens

@@ -42,13 +42,12 @@ import org.springframework.aot.hint.annotation.Reflective;
  * throw.
  * <p>
  * Checked when the bean is created, or at the latest when the application has started:
- * names, {@link #key()}, {@link #permits()} and {@link #timeout()}, and whether a call
- * can be intercepted. Refused are {@code private}, {@code static} and {@code final}
- * methods, final classes without an interface, methods that a JDK proxy hides,
- * {@code suspend} functions, and results that are consumed after the scope has ended:
- * streams, iterators, plain {@code Future}, anything that must be closed, and a
- * {@code Mono}, a future or a plain object that contains one of these or a further
- * reactive type.
+ * names, {@link #key()}, {@link #permits()} and the limits, and whether a call can be
+ * intercepted. Refused are {@code private}, {@code static} and {@code final} methods,
+ * final classes without an interface, methods that a JDK proxy hides, {@code suspend}
+ * functions, and results that are consumed after the scope has ended: streams, iterators,
+ * plain {@code Future}, anything that must be closed, and a {@code Mono}, a future or a
+ * plain object that contains one of these or a further reactive type.
  * <p>
  * A call from within the same object ({@code this.load()}) does not pass through the
  * proxy and has no scope: call through another bean, or use {@code AsyncScopes}, which
@@ -109,7 +108,7 @@ public @interface ScopedAsync {
 	 * Bean names, or qualifiers, of the resources, acquired in this order. {@code ${...}}
 	 * placeholders are resolved.
 	 * @return names of beans of type {@code AsyncResource} or {@code KeyedResource}; may
-	 * be empty if there is a {@link #timeout()}
+	 * be empty if there is a {@link #timeout()} or {@link #bodyTimeout()}
 	 */
 	String[] value() default {};
 
@@ -141,6 +140,29 @@ public @interface ScopedAsync {
 	 * {@code ${...}} placeholder for one; empty for no limit
 	 */
 	String timeout() default "";
+
+	/**
+	 * Limit on the acquisition of all resources together. When it passes, what was
+	 * acquired is released, and the caller gets an {@code AcquireTimeoutException}.
+	 * @return a duration as for {@link #timeout()}; empty for no limit but those of the
+	 * resources
+	 */
+	String acquireTimeout() default "";
+
+	/**
+	 * Limit on the method alone, once everything is acquired; otherwise as
+	 * {@link #timeout()}.
+	 * @return a duration as for {@link #timeout()}; empty for no limit
+	 */
+	String bodyTimeout() default "";
+
+	/**
+	 * Limit on each release, and on an acquisition that a cancelled call waits for. When
+	 * it passes, the caller goes on, with a {@code ReleaseTimeoutException}.
+	 * @return a duration as for {@link #timeout()}; empty for
+	 * {@code scoped-async.release-timeout}
+	 */
+	String releaseTimeout() default "";
 
 	/**
 	 * Age from which a call's scope counts as overdue, whatever its resources say.

@@ -41,6 +41,8 @@ public final class ScopedAsyncProperties {
 
 	private final Observations observations = new Observations();
 
+	private final Web web = new Web();
+
 	public boolean isEnabled() {
 		return this.enabled;
 	}
@@ -75,6 +77,10 @@ public final class ScopedAsyncProperties {
 
 	public Defaults getDefaults() {
 		return this.defaults;
+	}
+
+	public Web getWeb() {
+		return this.web;
 	}
 
 	public Observations getObservations() {
@@ -291,6 +297,27 @@ public final class ScopedAsyncProperties {
 			 */
 			PARANOID
 
+		}
+
+	}
+
+	/**
+	 * What is asked of those who call this application.
+	 */
+	public static class Web {
+
+		/**
+		 * Header in which a caller says how many milliseconds it waits: a deadline that
+		 * all scopes of the request inherit. None unless set.
+		 */
+		private @Nullable String deadlineHeader;
+
+		public @Nullable String getDeadlineHeader() {
+			return this.deadlineHeader;
+		}
+
+		public void setDeadlineHeader(@Nullable String deadlineHeader) {
+			this.deadlineHeader = deadlineHeader;
 		}
 
 	}

@@ -132,6 +132,12 @@ public class SessionProperties {
 		private @Nullable Duration leakThreshold;
 
 		/**
+		 * Header in which each request says how many milliseconds its scope has left.
+		 * None unless set.
+		 */
+		private @Nullable String deadlineHeader;
+
+		/**
 		 * Whether a session keeps cookies.
 		 */
 		private @Nullable Boolean cookies;
@@ -246,6 +252,14 @@ public class SessionProperties {
 
 		public void setLifeTime(@Nullable Duration lifeTime) {
 			this.lifeTime = lifeTime;
+		}
+
+		public @Nullable String getDeadlineHeader() {
+			return this.deadlineHeader;
+		}
+
+		public void setDeadlineHeader(@Nullable String deadlineHeader) {
+			this.deadlineHeader = deadlineHeader;
 		}
 
 		public @Nullable Duration getLeakThreshold() {

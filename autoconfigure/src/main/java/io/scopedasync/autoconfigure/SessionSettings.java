@@ -63,6 +63,9 @@ final class SessionSettings {
 		requirePositive(prefix + ".idle-time", session.getIdleTime());
 		requirePositive(prefix + ".life-time", session.getLifeTime());
 		requirePositive(prefix + ".leak-threshold", session.getLeakThreshold());
+		if (session.getDeadlineHeader() != null) {
+			HeaderNames.require(prefix + ".deadline-header", session.getDeadlineHeader());
+		}
 	}
 
 	private static void checkUrl(String property, String value) {
@@ -160,6 +163,7 @@ final class SessionSettings {
 		map.from(either(SessionProperties.Session::getIdleTime)).to(builder::idleTime);
 		map.from(either(SessionProperties.Session::getLifeTime)).to(builder::lifeTime);
 		map.from(either(SessionProperties.Session::getLeakThreshold)).to(builder::leakThreshold);
+		map.from(either(SessionProperties.Session::getDeadlineHeader)).to(builder::deadlineHeader);
 		map.from(either(SessionProperties.Session::getCookies)).to(builder::cookies);
 	}
 

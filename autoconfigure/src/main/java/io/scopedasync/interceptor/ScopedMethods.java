@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 
 import org.aopalliance.intercept.MethodInterceptor;
 import org.aopalliance.intercept.MethodInvocation;
@@ -92,10 +93,9 @@ final class ScopedMethods implements MethodInterceptor {
 	private ScopedMethod create(AnnotatedMethod annotated) {
 		ScopedAsync annotation = annotated.annotation();
 		Front front = Fronts.of(annotated);
-		Duration timeout = duration("timeout", annotation.timeout(), "so each call would fail", annotated);
-		Duration leakThreshold = leakThreshold(annotated);
+		ScopeSpec spec = spec(annotated);
 		Set<String> names = names(annotated);
-		if (names.isEmpty() && timeout == null) {
+		if (names.isEmpty() && annotation.timeout().isBlank() && annotation.bodyTimeout().isBlank()) {
 			throw annotated.invalid("names neither a resource nor a timeout, so its scope would do nothing",
 					"Name a resource, as in @ScopedAsync(\"quotes-limit\").");
 		}
@@ -114,10 +114,24 @@ final class ScopedMethods implements MethodInterceptor {
 							+ " is not counted in units",
 					"Remove 'permits', or name a limiter or another WeightedResource.");
 		}
-		ScopeSpec spec = ScopeSpec.of(annotated.name());
-		spec = (timeout != null) ? spec.timeout(timeout) : spec;
-		spec = (leakThreshold != null) ? spec.leakThreshold(leakThreshold) : spec;
 		return new ScopedMethod(this.scopes.getObject(), front, spec, key, entries);
+	}
+
+	private ScopeSpec spec(AnnotatedMethod annotated) {
+		ScopedAsync annotation = annotated.annotation();
+		ScopeSpec spec = ScopeSpec.of(annotated.name());
+		spec = limited(spec, ScopeSpec::timeout, "timeout", annotation.timeout(), annotated);
+		spec = limited(spec, ScopeSpec::acquireTimeout, "acquireTimeout", annotation.acquireTimeout(), annotated);
+		spec = limited(spec, ScopeSpec::bodyTimeout, "bodyTimeout", annotation.bodyTimeout(), annotated);
+		spec = limited(spec, ScopeSpec::releaseTimeout, "releaseTimeout", annotation.releaseTimeout(), annotated);
+		Duration leakThreshold = leakThreshold(annotated);
+		return (leakThreshold != null) ? spec.leakThreshold(leakThreshold) : spec;
+	}
+
+	private ScopeSpec limited(ScopeSpec spec, BiFunction<ScopeSpec, Duration, ScopeSpec> limit, String attribute,
+			String value, AnnotatedMethod annotated) {
+		Duration duration = duration(attribute, value, "so each call would fail", annotated);
+		return (duration != null) ? limit.apply(spec, duration) : spec;
 	}
 
 	private Set<String> names(AnnotatedMethod annotated) {

@@ -89,6 +89,11 @@ public final class Session {
 		return new HttpExchange(this, method, uri, limit(remaining), callback);
 	}
 
+	/** Null if requests don't tell. */
+	@Nullable String deadlineHeader() {
+		return this.resource.deadlineHeader();
+	}
+
 	private RequestLimit limit(@Nullable Duration remaining) {
 		RequestLimit total = this.resource.totalLimit();
 		if (remaining == null || remaining.compareTo(total.length()) >= 0) {

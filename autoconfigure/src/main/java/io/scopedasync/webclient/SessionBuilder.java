@@ -78,6 +78,20 @@ public final class SessionBuilder {
 	}
 
 	/**
+	 * In which header a request says how many milliseconds its scope has left, so that
+	 * the server need not work for nobody. A request that sets the header itself keeps
+	 * its own; a scope without a deadline sends none.
+	 * @param header null unless set: in none
+	 * @return this
+	 */
+	public SessionBuilder deadlineHeader(@Nullable String header) {
+		Assert.isTrue(header == null || !header.isBlank(),
+				() -> "Session '" + this.options.name + "' can't have a deadline header without a name");
+		this.options.deadlineHeader = header;
+		return this;
+	}
+
+	/**
 	 * How sessions get in and out.
 	 * @param login null unless set: sessions need no login and never expire
 	 * @return this

@@ -32,8 +32,8 @@ final class SessionConnector implements ClientHttpConnector {
 	}
 
 	static ExchangeFilterFunction outermost(Mono<Session> session) {
-		Mono<Optional<Duration>> remaining = Scope.current().map(Scope::remaining).defaultIfEmpty(Optional.empty());
-		Mono<Caller> caller = session.flatMap((found) -> remaining.map((left) -> new Caller(found, left)));
+		Mono<Optional<Scope>> scope = Scope.current().map(Optional::of).defaultIfEmpty(Optional.empty());
+		Mono<Caller> caller = session.flatMap((found) -> scope.map((around) -> new Caller(found, around)));
 		return (request, next) -> caller.flatMap((found) -> send(request, next, found));
 	}
 
@@ -53,17 +53,29 @@ final class SessionConnector implements ClientHttpConnector {
 			Function<? super ClientHttpRequest, Mono<Void>> requestCallback) {
 		return Mono.deferContextual((context) -> {
 			Caller caller = context.get(Caller.class);
-			return caller.session().exchange(method, uri, caller.remaining().orElse(null), requestCallback);
+			Session session = caller.session();
+			Duration remaining = caller.scope().flatMap(Scope::remaining).orElse(null);
+			String header = session.deadlineHeader();
+			return session.exchange(method, uri, remaining, (header == null || remaining == null) ? requestCallback
+					: (request) -> requestCallback.apply(tell(request, header, caller.scope().orElseThrow())));
 		});
+	}
+
+	/** At the last moment, when least is left. */
+	private static ClientHttpRequest tell(ClientHttpRequest request, String header, Scope scope) {
+		request.beforeCommit(() -> Mono.fromRunnable(() -> scope.remaining()
+			.filter((left) -> !request.getHeaders().containsHeader(header))
+			.ifPresent((left) -> request.getHeaders().set(header, Long.toString(left.toMillis())))));
+		return request;
 	}
 
 	/**
 	 * Who sends a request.
 	 *
 	 * @param session the session that it belongs to
-	 * @param remaining what the scope had left when it was sent
+	 * @param scope the scope that it is sent in
 	 */
-	private record Caller(Session session, Optional<Duration> remaining) {
+	private record Caller(Session session, Optional<Scope> scope) {
 	}
 
 }

@@ -56,6 +56,8 @@ final class SessionOptions implements Cloneable {
 
 	@Nullable Duration leakThreshold;
 
+	@Nullable String deadlineHeader;
+
 	SessionOptions(String name) {
 		this.name = name;
 	}

@@ -240,6 +240,10 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 		return this.open.stream().flatMap((session) -> session.exchanges().stream()).toList();
 	}
 
+	@Nullable String deadlineHeader() {
+		return this.options.deadlineHeader;
+	}
+
 	Deadlines deadlines() {
 		return this.deadlines;
 	}

@@ -5,19 +5,23 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.time.Duration;
+import java.util.Objects;
 
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
+import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Case;
 import io.scopedasync.DeadlineExceededException;
+import io.scopedasync.ReleaseTimeoutException;
 import io.scopedasync.Scope;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.autoconfigure.ScopedAsyncAutoConfiguration;
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
+import io.scopedasync.limiter.Permit;
 
 import org.springframework.aop.support.AopUtils;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -151,6 +155,32 @@ class ScopedAsyncTests {
 				(quotes, journal) -> StepVerifier.create(quotes.timeoutOnly())
 					.expectError(DeadlineExceededException.class)
 					.verify(LIMIT));
+	}
+
+	@Test
+	@Case(96)
+	void eachPhaseMayHaveALimitOfItsOwn() {
+		this.runner.withBean(Quotes.class).run((context) -> {
+			Quotes quotes = context.getBean(Quotes.class);
+			Permit held = Objects.requireNonNull(context.getBean("one", Limiter.class).tryAcquire());
+			StepVerifier.create(quotes.limitedPhases(Mono.just("began")))
+				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(AcquireTimeoutException.class)
+					.hasMessageContaining("Quotes.limitedPhases")
+					.hasMessageContaining("20 ms while acquiring [one]"))
+				.verify(LIMIT);
+			held.close();
+			StepVerifier.create(quotes.limitedPhases(Mono.never()))
+				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(DeadlineExceededException.class)
+					.hasMessageContaining("limit on its body of 30 ms"))
+				.verify(LIMIT);
+			StepVerifier.create(quotes.limitedPhases(Scope.current().map((scope) -> {
+				scope.onExit((exit) -> Mono.never());
+				return "done";
+			})))
+				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(ReleaseTimeoutException.class)
+					.hasMessageContaining("40 ms"))
+				.verify(LIMIT);
+		});
 	}
 
 	@Test
@@ -374,6 +404,11 @@ class ScopedAsyncTests {
 		@ScopedAsync(value = "${quotes.resource}", timeout = "${quotes.timeout}")
 		Mono<String> placeholders() {
 			return Mono.never();
+		}
+
+		@ScopedAsync(value = "one", acquireTimeout = "${quotes.timeout}", bodyTimeout = "30ms", releaseTimeout = "40ms")
+		Mono<String> limitedPhases(Mono<String> body) {
+			return body;
 		}
 
 		@ScopedAsync(timeout = "PT0.02S")

@@ -70,6 +70,28 @@ class SessionResourceTests {
 	}
 
 	@Test
+	void tellsTheServerWhatIsLeftOfTheDeadline() {
+		try (HttpUpstream told = new HttpUpstream((routes) -> routes.get("/left",
+				(request, response) -> response.sendString(Mono.just("" + request.requestHeaders().get("X-Left")))))) {
+			SessionResource session = told.session("telling").deadlineHeader("X-Left").build();
+			Mono<String> call = this.scopes.use(session,
+					(held) -> held.client().get().uri("/left").retrieve().bodyToMono(String.class));
+			assertThat(call.block(BOUND)).isEqualTo("null");
+			String left = this.scopes.within(Duration.ofSeconds(60), (deadline) -> call).block(BOUND);
+			assertThat(Integer.parseInt(left)).isBetween(50_000, 60_000);
+			Mono<String> own = this.scopes.use(session,
+					(held) -> held.client()
+						.get()
+						.uri("/left")
+						.header("x-left", "7")
+						.retrieve()
+						.bodyToMono(String.class));
+			assertThat(this.scopes.within(Duration.ofSeconds(60), (deadline) -> own).block(BOUND)).isEqualTo("7");
+			session.close().block(BOUND);
+		}
+	}
+
+	@Test
 	void worksInBlockingBodies() throws Exception {
 		String answer = this.scopes.useBlocking(this.session, (session) -> get("/quote/C").block(BOUND));
 		assertThat(answer).isEqualTo("C=1");

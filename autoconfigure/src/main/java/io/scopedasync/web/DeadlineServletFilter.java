@@ -1,0 +1,155 @@
+package io.scopedasync.web;
+
+import java.io.IOException;
+
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.DeadlineExceededException;
+import io.scopedasync.Scope;
+import io.scopedasync.ScopeSpec;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import org.springframework.core.Ordered;
+import org.springframework.web.filter.OncePerRequestFilter;
+
+/**
+ * As {@link DeadlineWebFilter}, for servlets. The scope is that of the request's thread
+ * until the controller returns, and open until an asynchronous answer is complete. When
+ * the deadline passes, the scopes of the request are cancelled, and with them the
+ * blocking bodies in them interrupted; a controller that blocks outside of any scope is
+ * left alone, and answers 504 when it returns.
+ */
+public final class DeadlineServletFilter extends OncePerRequestFilter implements Ordered {
+
+	private static final Logger log = LoggerFactory.getLogger(DeadlineServletFilter.class);
+
+	private final AsyncScopes scopes;
+
+	private final DeadlineHeader header;
+
+	/**
+	 * Creates the filter.
+	 * @param scopes the scopes
+	 * @param header name of the header
+	 */
+	public DeadlineServletFilter(AsyncScopes scopes, String header) {
+		this.scopes = scopes;
+		this.header = new DeadlineHeader(header);
+	}
+
+	@Override
+	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+			throws ServletException, IOException {
+		String value = request.getHeader(this.header.name());
+		if (value == null) {
+			chain.doFilter(request, response);
+			return;
+		}
+		Scope scope;
+		try {
+			scope = this.scopes.open(this.header.spec(value));
+		}
+		catch (IllegalArgumentException ex) {
+			response.sendError(HttpServletResponse.SC_BAD_REQUEST, ex.getMessage());
+			return;
+		}
+		catch (DeadlineExceededException ex) {
+			response.sendError(HttpServletResponse.SC_GATEWAY_TIMEOUT, ex.getMessage());
+			return;
+		}
+		Exception failure = null;
+		try {
+			scope.call(() -> {
+				chain.doFilter(request, response);
+				return true;
+			});
+		}
+		catch (Exception ex) {
+			failure = ex;
+		}
+		finally {
+			end(scope, request);
+		}
+		answer(scope, response, failure);
+	}
+
+	private static void end(Scope scope, HttpServletRequest request) {
+		if (request.isAsyncStarted()) {
+			request.getAsyncContext().addListener(new ClosingListener(scope));
+		}
+		else {
+			try {
+				scope.close().block();
+			}
+			catch (RuntimeException ex) {
+				// Of the deadline, or of a release: the one is told below, the other has
+				// no better place to go.
+				if (!scope.deadline().isExpired()) {
+					log.warn("A scope of the request failed to end", ex);
+				}
+			}
+		}
+	}
+
+	private void answer(Scope scope, HttpServletResponse response, @Nullable Exception failure)
+			throws ServletException, IOException {
+		if (scope.deadline().isExpired() && !response.isCommitted()) {
+			log.debug("The deadline of a request has passed", failure);
+			response.sendError(HttpServletResponse.SC_GATEWAY_TIMEOUT,
+					"The deadline that the request set in " + this.header.name() + " has passed.");
+		}
+		else if (failure instanceof IOException ex) {
+			throw ex;
+		}
+		else if (failure instanceof ServletException ex) {
+			throw ex;
+		}
+		else if (failure != null) {
+			throw (RuntimeException) failure;
+		}
+	}
+
+	/** As {@link DeadlineWebFilter#getOrder()}. */
+	@Override
+	public int getOrder() {
+		return Ordered.HIGHEST_PRECEDENCE + 100;
+	}
+
+	/**
+	 * Closes the scope with the answer.
+	 *
+	 * @param scope the request's
+	 */
+	private record ClosingListener(Scope scope) implements AsyncListener {
+
+		@Override
+		public void onComplete(AsyncEvent event) {
+			this.scope.close();
+		}
+
+		@Override
+		public void onTimeout(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onError(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onStartAsync(AsyncEvent event) {
+			// Started once more: a listener is for one start only.
+			event.getAsyncContext().addListener(this);
+		}
+
+	}
+
+}

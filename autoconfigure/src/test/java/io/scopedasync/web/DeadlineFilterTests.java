@@ -1,0 +1,185 @@
+package io.scopedasync.web;
+
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import reactor.core.publisher.Mono;
+
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.tomcat.autoconfigure.actuate.web.server.TomcatReactiveManagementContextAutoConfiguration;
+import org.springframework.boot.tomcat.autoconfigure.reactive.TomcatReactiveWebServerAutoConfiguration;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+import io.scopedasync.AsyncResource;
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.Exit;
+import io.scopedasync.Scope;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * The deadline of a caller in a running application, on both stacks.
+ */
+class DeadlineFilterTests {
+
+	private static final String HEADER = "X-Wait-Ms";
+
+	enum Stack {
+
+		REACTIVE, SERVLET
+
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void theScopesOfARequestInheritTheDeadline(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			assertThat(server.get("/left", "30000").body()).isBetween("29000", "30000");
+			assertThat(server.get("/left", null).body()).isEqualTo("none");
+			assertNothingIsOpen(server);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void whatTakesTooLongIsCancelledReleasedAndAnswered(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			String slow = (stack == Stack.SERVLET) ? "/blocks" : "/never";
+			HttpResponse<String> answer = server.get(slow, "100");
+			assertThat(answer.statusCode()).isEqualTo(504);
+			assertThat(server.controller().exits).singleElement()
+				.asString()
+				.startsWith("cancelled: the ")
+				.contains("scope around it, 'request', ");
+			assertThat(server.get(slow, "0").statusCode()).isEqualTo(504);
+			assertThat(server.controller().exits).hasSize(1);
+			assertNothingIsOpen(server);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void anAsynchronousAnswerThatTakesTooLongIsReleasedAsWell(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			assertThat(server.get("/never", "100").statusCode()).isGreaterThanOrEqualTo(500);
+			assertNothingIsOpen(server);
+			assertThat(server.controller().exits).hasSize(1);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void aValueThatIsNoNumberIsTheCallersFault(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			assertThat(server.get("/left", "soon").statusCode()).isEqualTo(400);
+			assertThat(server.controller().exits).isEmpty();
+		}
+	}
+
+	private static void assertNothingIsOpen(Server server) {
+		await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(server.scopes().openScopes()).isEmpty());
+	}
+
+	private static final class Server implements AutoCloseable {
+
+		private final HttpClient client = HttpClient.newHttpClient();
+
+		private final ConfigurableApplicationContext context;
+
+		Server(Stack stack) {
+			this.context = new SpringApplicationBuilder(Beans.class).web(WebApplicationType.valueOf(stack.name()))
+				.run("--server.port=0", "--server.address=127.0.0.1", "--scoped-async.web.deadline-header=" + HEADER);
+		}
+
+		AsyncScopes scopes() {
+			return this.context.getBean(AsyncScopes.class);
+		}
+
+		Controller controller() {
+			return this.context.getBean(Controller.class);
+		}
+
+		HttpResponse<String> get(String path, String deadline) throws Exception {
+			HttpRequest.Builder request = HttpRequest
+				.newBuilder(URI.create(
+						"http://127.0.0.1:" + this.context.getEnvironment().getProperty("local.server.port") + path))
+				.timeout(Duration.ofSeconds(30));
+			if (deadline != null) {
+				request.header(HEADER, deadline);
+			}
+			return this.client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+		}
+
+		@Override
+		public void close() {
+			this.context.close();
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration(exclude = { TomcatReactiveWebServerAutoConfiguration.class,
+			TomcatReactiveManagementContextAutoConfiguration.class })
+	static class Beans {
+
+		@Bean
+		Controller controller(AsyncScopes scopes) {
+			return new Controller(scopes);
+		}
+
+	}
+
+	@RestController
+	static class Controller {
+
+		final Queue<Exit> exits = new ConcurrentLinkedQueue<>();
+
+		private final AsyncScopes scopes;
+
+		private final AsyncResource<String> resource = AsyncResource.of(() -> Mono.just("held"),
+				(value, exit) -> Mono.fromRunnable(() -> this.exits.add(exit)));
+
+		Controller(AsyncScopes scopes) {
+			this.scopes = scopes;
+		}
+
+		@GetMapping("/left")
+		Mono<String> left() {
+			return Scope.current().map(Controller::left).defaultIfEmpty("none");
+		}
+
+		@GetMapping("/blocks")
+		String blocks() throws Exception {
+			return this.scopes.useBlocking(this.resource, (value) -> {
+				new CountDownLatch(1).await();
+				return value;
+			});
+		}
+
+		@GetMapping("/never")
+		Mono<String> never() {
+			return this.scopes.use(this.resource, (value) -> Mono.never());
+		}
+
+		private static String left(Scope scope) {
+			return scope.remaining().map((left) -> Long.toString(left.toMillis())).orElse("none");
+		}
+
+	}
+
+}
