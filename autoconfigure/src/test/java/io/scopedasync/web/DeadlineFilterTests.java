@@ -39,6 +39,9 @@ class DeadlineFilterTests {
 
 	private static final String HEADER = "X-Wait-Ms";
 
+	/** In milliseconds, for a server that answers for the second time. */
+	private static final String ENOUGH_TO_BEGIN = "2000";
+
 	enum Stack {
 
 		REACTIVE, SERVLET
@@ -59,8 +62,9 @@ class DeadlineFilterTests {
 	@EnumSource(Stack.class)
 	void whatTakesTooLongIsCancelledReleasedAndAnswered(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
+			server.get("/left", null);
 			String slow = (stack == Stack.SERVLET) ? "/blocks" : "/never";
-			HttpResponse<String> answer = server.get(slow, "100");
+			HttpResponse<String> answer = server.get(slow, ENOUGH_TO_BEGIN);
 			assertThat(answer.statusCode()).isEqualTo(504);
 			assertThat(server.controller().exits).singleElement()
 				.asString()
@@ -76,7 +80,8 @@ class DeadlineFilterTests {
 	@EnumSource(Stack.class)
 	void anAsynchronousAnswerThatTakesTooLongIsReleasedAsWell(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
-			assertThat(server.get("/never", "100").statusCode()).isGreaterThanOrEqualTo(500);
+			server.get("/left", null);
+			assertThat(server.get("/never", ENOUGH_TO_BEGIN).statusCode()).isGreaterThanOrEqualTo(500);
 			assertNothingIsOpen(server);
 			assertThat(server.controller().exits).hasSize(1);
 		}
