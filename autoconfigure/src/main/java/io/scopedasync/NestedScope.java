@@ -116,7 +116,7 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	/** Whether it ends by a limit of its own, however long that is. */
-	final boolean isBounded() {
+	boolean isBounded() {
 		return this.end == null && this.spec.timeout != null;
 	}
 
@@ -185,6 +185,12 @@ abstract class NestedScope extends ScopeMachine {
 		ScopeExtras extras = this.extras;
 		StackedEntry above = (extras != null) ? extras.stack.holder(identity) : null;
 		return (above != null) ? above : holds(identity) ? this : null;
+	}
+
+	/** What this one holds of a resource, null if nothing. */
+	final @Nullable Object findOwn(Object identity) {
+		Entry holder = ownHolder(identity);
+		return (holder != null) ? holder.find(identity) : null;
 	}
 
 	final long nanosLeft() {
