@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -171,6 +172,50 @@ public interface AsyncResource<T> {
 	}
 
 	/**
+	 * Several resources acquired at the same time, and released at the same time; the
+	 * value is theirs in the order given. If one fails, the others' waits are ended, what
+	 * has arrived is released and what can't be cancelled is waited for and released;
+	 * then the error surfaces. A cancel does the same. All are told the same exit, and
+	 * each has limits of its own.
+	 * @param <T> what all of them bring
+	 * @param resources the resources
+	 * @return the composed resource
+	 * @throws IllegalArgumentException if one that {@linkplain Nesting#REFUSE refuses} to
+	 * be held twice is there twice
+	 */
+	@SuppressWarnings("unchecked")
+	static <T> AsyncResource<List<T>> all(List<? extends AsyncResource<? extends T>> resources) {
+		return ParallelResource.all(resources, (values) -> (List<T>) values);
+	}
+
+	/**
+	 * As {@link #all(List)}.
+	 * @param <T> what all of them bring
+	 * @param resources the resources
+	 * @return the composed resource
+	 */
+	@SafeVarargs
+	@SuppressWarnings("varargs")
+	static <T> AsyncResource<List<T>> all(AsyncResource<? extends T>... resources) {
+		return all(List.of(resources));
+	}
+
+	/**
+	 * The first of several resources to be acquired. The others are ended at once as
+	 * cancelled: the body does not wait for their release, the scope's end does. If all
+	 * fail, the error is the first one's, with the others suppressed in it.
+	 * @param <T> what each of them brings
+	 * @param resources the resources, begun in this order
+	 * @return the composed resource
+	 * @throws IllegalArgumentException if there are none
+	 */
+	@SafeVarargs
+	@SuppressWarnings("varargs")
+	static <T> AsyncResource<T> race(AsyncResource<? extends T>... resources) {
+		return ParallelResource.race(List.of(resources));
+	}
+
+	/**
 	 * The same resource with the value seen through a function. The function runs after
 	 * the acquisition; if it fails, what was acquired is released.
 	 * @param <R> what the body works with
@@ -191,6 +236,39 @@ public interface AsyncResource<T> {
 	 */
 	default <R> AsyncResource<R> flatMap(Function<? super T, ? extends AsyncResource<R>> next) {
 		return new ComposedResource<>(this, next);
+	}
+
+	/**
+	 * This resource and another one at the same time, as {@link #all(List)}.
+	 * @param <U> what the other one brings
+	 * @param <R> what the body works with
+	 * @param other the other one
+	 * @param combinator makes one value of both; if it fails, both are released
+	 * @return the composed resource
+	 */
+	@SuppressWarnings("unchecked")
+	default <U, R> AsyncResource<R> zipWith(AsyncResource<U> other,
+			BiFunction<? super T, ? super U, ? extends R> combinator) {
+		Objects.requireNonNull(combinator, "combinator");
+		return ParallelResource.all(List.of(this, other),
+				(values) -> combinator.apply((T) values.get(0), (U) values.get(1)));
+	}
+
+	/**
+	 * The same resource, acquired once for all scopes that use it at the same time and
+	 * released after the last of them. First users together share one acquisition; its
+	 * failure is theirs and not remembered. Who stops waiting harms nobody, and the
+	 * acquisition is given up when nobody waits for it any more. It is held by a scope of
+	 * its own, {@code shared <name>}, and released as completed.
+	 * @param idle how long it is kept after the last user;
+	 * {@code ChronoUnit.FOREVER.getDuration()} for until the {@link AsyncScopes} close,
+	 * which end it as soon as nobody uses it. After zero, the last user's scope waits for
+	 * the release and hears its error
+	 * @return the shared resource; share what this returns, not this
+	 * @throws IllegalArgumentException if the duration is negative
+	 */
+	default AsyncResource<T> shared(Duration idle) {
+		return SharedResource.of(this, idle);
 	}
 
 	/**

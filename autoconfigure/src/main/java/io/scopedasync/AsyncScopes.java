@@ -216,6 +216,15 @@ public interface AsyncScopes {
 	Scope open(ScopeSpec spec);
 
 	/**
+	 * A resource that can be exchanged for another one while it is in use. The first is
+	 * acquired when it is first used.
+	 * @param <T> what is acquired
+	 * @param first what is acquired until the first swap
+	 * @return the swappable resource, named as the first one
+	 */
+	<T> SwappableResource<T> swappable(AsyncResource<T> first);
+
+	/**
 	 * The scopes that are open now.
 	 * @return a snapshot, oldest first where the time is known
 	 */

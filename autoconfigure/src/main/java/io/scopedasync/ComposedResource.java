@@ -25,6 +25,7 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	@Override
 	public Mono<?> acquireRaw() {
 		return RawResource.acquire(this.resource)
+			.doOnNext(ComposedResource::arrived)
 			.flatMap((first) -> Mono.defer(() -> second(first)).onErrorResume((error) -> undo(first, error)));
 	}
 
@@ -33,8 +34,15 @@ final class ComposedResource<T, R> extends RawResource<R> {
 		AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) RawResource.view(this.resource, first)),
 				"the function given to flatMap returned null");
 		return RawResource.acquire(second)
+			.doOnNext(ComposedResource::arrived)
 			.map((raw) -> new Pair(first, second, raw))
 			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
+	}
+
+	private static void arrived(Object raw) {
+		if (raw instanceof Parts parts) {
+			parts.detach();
+		}
 	}
 
 	private Mono<Pair> undo(Object first, Throwable error) {
@@ -87,6 +95,13 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	public Object view(Object raw) {
 		Pair pair = (Pair) raw;
 		return RawResource.view(pair.resource(), pair.second());
+	}
+
+	@Override
+	@Nullable Object find(Object raw, Object identity) {
+		Pair pair = (Pair) raw;
+		Object found = RawResource.find(pair.resource(), pair.second(), identity);
+		return (found != null) ? found : RawResource.find(this.resource, pair.first(), identity);
 	}
 
 	@Override

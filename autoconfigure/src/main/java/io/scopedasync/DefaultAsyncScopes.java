@@ -165,6 +165,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	@Override
+	public <T> SwappableResource<T> swappable(AsyncResource<T> first) {
+		return SharedResource.swappable(first, this);
+	}
+
+	@Override
 	public List<Scope> openScopes() {
 		return openScopes((scope) -> true);
 	}
@@ -222,6 +227,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	@Override
 	public Mono<Void> close(Consumer<? super List<Scope>> leftOpen) {
 		if (this.closing.compareAndSet(false, true)) {
+			this.open.snapshot().forEach(RunningScope::scopesAreClosing);
 			waitForTheRest(this.shutdownTimeout, () -> force(leftOpen));
 		}
 		return this.closed.asMono();

@@ -77,6 +77,11 @@ final class DirectMono<T> extends Mono<T> {
 		}
 
 		@Override
+		@Nullable RunningScope asking() {
+			return CurrentScope.innermost(this.actual.currentContext());
+		}
+
+		@Override
 		@SuppressWarnings("unchecked")
 		void arrived(Object value) {
 			this.value = (T) value;

@@ -95,6 +95,11 @@ abstract class Entry extends Waiter {
 
 	abstract RunningScope scope();
 
+	@Override
+	final @Nullable RunningScope asking() {
+		return scope();
+	}
+
 	/** What its scope's record knows of it; guarded by that. */
 	abstract OpenRecord.@Nullable Held noted();
 
@@ -120,10 +125,21 @@ abstract class Entry extends Waiter {
 		return resource;
 	}
 
-	/** Whether it is held, here or by a scope around this one. */
+	/**
+	 * Whether it is held, here or by a scope around this one, as such or inside what is.
+	 */
 	final boolean holds(Object identity) {
+		return find(identity) != null;
+	}
+
+	/** What is held of a resource, null if nothing is. */
+	final @Nullable Object find(Object identity) {
 		int now = this.state;
-		return (now == ARRIVED || now == JOINED) && resource().identity() == identity;
+		if (now != ARRIVED && now != JOINED) {
+			return null;
+		}
+		Object held = held();
+		return (held != null) ? RawResource.find(resource(), held, identity) : null;
 	}
 
 	/**
@@ -201,7 +217,7 @@ abstract class Entry extends Waiter {
 					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
 							+ "' around this one: asking again would wait for itself. Ask for it once.");
 		}
-		Object held = holder.held();
+		Object held = holder.find(resource.identity());
 		if (held == null) {
 			return false;
 		}
@@ -268,6 +284,9 @@ abstract class Entry extends Waiter {
 		this.value = value;
 		if (!move(PENDING, ARRIVED)) {
 			scope().releaseLate(this, value);
+		}
+		else if (value instanceof Parts parts) {
+			parts.detach();
 		}
 	}
 

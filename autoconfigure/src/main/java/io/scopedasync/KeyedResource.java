@@ -1,11 +1,30 @@
 package io.scopedasync;
 
+import java.time.Duration;
+import java.util.function.Function;
+
 /**
  * One definition, one resource per key: a limit per tenant, a lock per account.
  *
  * @param <T> what is acquired
  */
 public interface KeyedResource<T> {
+
+	/**
+	 * One {@linkplain AsyncResource#shared shared} resource per key, made when the key is
+	 * first used and forgotten when it is released.
+	 * @param <T> what is acquired
+	 * @param name name in metrics, logs and errors
+	 * @param idle how long the resource of a key is kept after its last user
+	 * @param resources makes the resource of a key; asked on a caller's thread, must not
+	 * block
+	 * @return the keyed resource
+	 * @throws IllegalArgumentException if the duration is negative
+	 */
+	static <T> KeyedResource<T> shared(String name, Duration idle,
+			Function<Object, ? extends AsyncResource<T>> resources) {
+		return new KeyedSharing<>(name, idle, resources);
+	}
 
 	/**
 	 * The resource of a key.

@@ -166,7 +166,7 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	/** Whether it ends by a limit of its own, however long that is. */
-	final boolean isBounded() {
+	boolean isBounded() {
 		ScopeExtras extras = this.extras;
 		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
 		return this.end == null && (this.spec.limits.body() != null || (deadline != null && deadline.isSet()));
@@ -237,6 +237,12 @@ abstract class NestedScope extends ScopeMachine {
 		ScopeExtras extras = this.extras;
 		StackedEntry above = (extras != null) ? extras.stack.holder(identity) : null;
 		return (above != null) ? above : holds(identity) ? this : null;
+	}
+
+	/** What this one holds of a resource, null if nothing. */
+	final @Nullable Object findOwn(Object identity) {
+		Entry holder = ownHolder(identity);
+		return (holder != null) ? holder.find(identity) : null;
 	}
 
 	final long nanosLeft() {

@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -18,6 +19,21 @@ abstract class RawResource<T> implements AsyncResource<T> {
 
 	/** What the body sees of it. */
 	abstract Object view(Object raw);
+
+	/**
+	 * What this one holds of another resource inside what it holds itself; null if
+	 * nothing.
+	 */
+	@Nullable Object find(Object raw, Object identity) {
+		return null;
+	}
+
+	static @Nullable Object find(AsyncResource<?> resource, Object raw, Object identity) {
+		if (resource.identity() == identity) {
+			return raw;
+		}
+		return (resource instanceof RawResource<?> r) ? r.find(raw, identity) : null;
+	}
 
 	static Mono<?> acquire(AsyncResource<?> resource) {
 		return (resource instanceof RawResource<?> r) ? r.acquireRaw() : resource.acquire();

@@ -106,6 +106,11 @@ final class Resources {
 		}
 
 		@Override
+		@Nullable Object find(Object raw, Object identity) {
+			return RawResource.find(this.resource, raw, identity);
+		}
+
+		@Override
 		public String name() {
 			return this.resource.name();
 		}
@@ -149,6 +154,22 @@ final class Resources {
 		@Override
 		public String name() {
 			return this.name;
+		}
+
+	}
+
+	static final class OfKey<T> extends Wrapper<T> {
+
+		private final Object key;
+
+		OfKey(AsyncResource<T> resource, Object key) {
+			super(resource);
+			this.key = key;
+		}
+
+		@Override
+		public Object key() {
+			return this.key;
 		}
 
 	}

@@ -44,7 +44,9 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	final boolean involves(Object identity) {
-		return openEntries().stream().anyMatch((entry) -> entry.resource().identity() == identity);
+		return openEntries().stream()
+			.anyMatch((entry) -> entry.resource().identity() == identity || entry.holds(identity))
+				|| partsUnderWay().stream().anyMatch((part) -> part.involves(identity));
 	}
 
 	@Override
@@ -89,8 +91,29 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	@Override
 	public final boolean isWaiting() {
-		return openEntries().stream()
-			.anyMatch((entry) -> entry.state == PENDING && !entry.isMasked(entry.acquisition()));
+		List<Entry> pending = pending();
+		return !pending.isEmpty() && pending.stream().noneMatch((entry) -> entry.isMasked(entry.acquisition()));
+	}
+
+	/** What is being acquired, here and in the parts of what is. */
+	private List<Entry> pending() {
+		List<Entry> pending = openEntries();
+		pending.removeIf((entry) -> entry.state != PENDING);
+		partsUnderWay().forEach((part) -> pending.addAll(part.pending()));
+		return pending;
+	}
+
+	private List<RunningScope> partsUnderWay() {
+		ScopeExtras extras = this.extras;
+		if (extras == null) {
+			return List.of();
+		}
+		return extras.stack.snapshot()
+			.stream()
+			.filter((entry) -> entry.state == CHILD)
+			.map((entry) -> (RunningScope) entry.value())
+			.filter((child) -> !child.isSeen())
+			.toList();
 	}
 
 	@Override
@@ -148,8 +171,9 @@ abstract class RunningScope extends NestedScope implements Scope {
 	@Override
 	@SuppressWarnings("unchecked")
 	public final <T> @Nullable T find(AsyncResource<T> resource) {
-		Entry holder = holder(resource.identity());
-		Object held = (holder != null) ? holder.held() : null;
+		Object identity = resource.identity();
+		Entry holder = holder(identity);
+		Object held = (holder != null) ? holder.find(identity) : null;
 		return (held != null) ? (T) RawResource.view(resource, held) : null;
 	}
 
@@ -225,6 +249,32 @@ abstract class RunningScope extends NestedScope implements Scope {
 		}
 	}
 
+	@Override
+	public final <T> Mono<Void> release(AsyncResource<T> resource, T value) {
+		Objects.requireNonNull(resource, "resource");
+		for (Entry entry : openEntries()) {
+			Object held = (entry.resource().identity() == resource.identity()) ? entry.held() : null;
+			if (held == null || RawResource.view(entry.resource(), held) != value) {
+				continue;
+			}
+			if (entry.move(JOINED, GONE)) {
+				return Mono.empty();
+			}
+			Holding early = Holding.part(this, Holding.Holder.NOBODY);
+			early.begin(this);
+			early.takeOver(entry);
+			return early.close();
+		}
+		return Mono.error(new IllegalStateException("Scope '" + name() + "' does not hold this value of '"
+				+ resource.name() + "', which it has given back already or never entered itself: "
+				+ "release what this very scope entered, once."));
+	}
+
+	@Override
+	public final <T> AsyncResource<T> memoize(AsyncResource<T> resource) {
+		return SharedResource.memoized(resource, this);
+	}
+
 	/** Moves what an entry of another scope holds onto the stack of this one. */
 	final void takeOver(Entry from) {
 		if (from.move(ARRIVED, GONE)) {
@@ -289,6 +339,10 @@ abstract class RunningScope extends NestedScope implements Scope {
 		synchronized (this) {
 			return extras != null && extras.settled != null;
 		}
+	}
+
+	/** The {@link AsyncScopes} are closing: what nobody needs is to end. */
+	void scopesAreClosing() {
 	}
 
 	final RuntimeException cancelled(Exit.Cancelled exit) {

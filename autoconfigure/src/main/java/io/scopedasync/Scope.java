@@ -122,6 +122,28 @@ public interface Scope {
 	<T> Mono<T> enter(AsyncResource<T> resource);
 
 	/**
+	 * Releases one resource of this scope before its end, as completed. Eager, as
+	 * {@link #close()}; the scope's end waits for it.
+	 * @param <T> what was acquired
+	 * @param resource a resource that this scope, and not one around it, has entered
+	 * @param value which of the values it brought
+	 * @return completes once released, with the release's error if it failed;
+	 * {@link IllegalStateException} if the scope does not hold that value, or no longer
+	 */
+	<T> Mono<Void> release(AsyncResource<T> resource, T value);
+
+	/**
+	 * A resource that is acquired when it is first used, once for all who use it, and
+	 * released at the end of this scope; never used, never acquired. A user who stops
+	 * waiting leaves it to the next one; a failure is told to those who wait and not
+	 * remembered.
+	 * @param <T> what is acquired
+	 * @param resource what to acquire
+	 * @return a resource for this scope, those inside it and whoever else it is given to
+	 */
+	<T> AsyncResource<T> memoize(AsyncResource<T> resource);
+
+	/**
 	 * What this scope or one around it holds of a resource.
 	 * @param <T> what is held
 	 * @param resource the resource

@@ -75,6 +75,11 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 	}
 
+	/** Whether it is a scope of its own for those who look from outside. */
+	boolean isSeen() {
+		return true;
+	}
+
 	/** Hands the scope back to whoever drives it next. */
 	final void yieldBeforeRun() {
 		beforeWaiting();
@@ -92,7 +97,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 				return;
 			}
 			beforeWaiting();
-			if (this.stripe < 0) {
+			if (this.stripe < 0 && isSeen()) {
 				this.shared = true;
 				becomeKnown();
 			}
@@ -248,11 +253,12 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.open.remove(this);
 		}
 		Exit end = end();
-		if (this.scopes.recorder != ScopeRecorder.NOOP) {
+		boolean seen = isSeen();
+		if (seen && this.scopes.recorder != ScopeRecorder.NOOP) {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
-		ScopeObserver.Observed observed = observed();
+		ScopeObserver.Observed observed = seen ? observed() : null;
 		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(scope().id(), end) : null) {
 			if (extras != null) {
 				extras.settle(scope());

@@ -34,7 +34,7 @@ abstract class ScopeUnwinding extends ScopeState {
 			}
 			case FAILED -> {
 				if (entry.move(FAILED, GONE)) {
-					scope().undelivered((Throwable) entry.value());
+					failedLate((Throwable) entry.value());
 				}
 			}
 			case ARRIVED -> {
@@ -44,7 +44,8 @@ abstract class ScopeUnwinding extends ScopeState {
 				}
 			}
 			case RELEASING -> {
-				return isOverdue(entry) && giveUpRelease(entry);
+				// Parts have limits of their own.
+				return !(entry.value instanceof Parts) && isOverdue(entry) && giveUpRelease(entry);
 			}
 			case RELEASED -> {
 				disarm();
@@ -61,6 +62,17 @@ abstract class ScopeUnwinding extends ScopeState {
 			}
 		}
 		return true;
+	}
+
+	/** An acquisition failed after the end was decided, which may be why. */
+	private void failedLate(Throwable error) {
+		Exit end = end();
+		if (end instanceof Exit.Failed failed) {
+			ScopeExtras.suppress(failed.error(), error);
+		}
+		else if (!(end instanceof Exit.Cancelled && error instanceof ScopeClosedException)) {
+			scope().undelivered(error);
+		}
 	}
 
 	/**
@@ -80,7 +92,7 @@ abstract class ScopeUnwinding extends ScopeState {
 				acquisition.abandon();
 			}
 			entry.abandoned();
-			entry.recordAcquired((this.end instanceof Exit.Cancelled) ? Outcome.CANCELLED : Outcome.TIMEOUT);
+			entry.recordAcquired(hasPassedLimit() ? Outcome.TIMEOUT : Outcome.CANCELLED);
 		}
 		return back || entry.state != PENDING;
 	}

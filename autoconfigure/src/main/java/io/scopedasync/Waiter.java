@@ -60,6 +60,11 @@ public abstract class Waiter {
 		Trampoline.run(this);
 	}
 
+	/** The scope that asks, null outside any. */
+	@Nullable RunningScope asking() {
+		return null;
+	}
+
 	/** Notes the value. */
 	abstract void arrived(Object value);
 

@@ -1,0 +1,304 @@
+package io.scopedasync;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Subscription;
+import reactor.core.CoreSubscriber;
+import reactor.core.publisher.Mono;
+
+/**
+ * What one scope holds of a {@link ParallelResource}: a {@link Holding} per part. While
+ * they are acquired they are inside that scope, which waits for them should it end; then
+ * they are held together and ended together, wherever that is.
+ */
+final class Parts implements Subscription, Holding.Holder {
+
+	private enum State {
+
+		ACQUIRING, HELD, STOPPED
+
+	}
+
+	private final ParallelResource<?> resource;
+
+	/** In order of acquisition. */
+	private final List<Holding> parts = new ArrayList<>();
+
+	/**
+	 * Null once it is told: what is held must not keep alive the scope that holds it.
+	 */
+	private @Nullable CoreSubscriber<? super Parts> actual;
+
+	/** What the body sees, once held. */
+	private @Nullable Object value;
+
+	// Guarded by this.
+
+	private State state = State.ACQUIRING;
+
+	private boolean begun;
+
+	private boolean cancelled;
+
+	private int arrived;
+
+	private int ended;
+
+	private @Nullable Holding winner;
+
+	private @Nullable Throwable error;
+
+	Parts(ParallelResource<?> resource, CoreSubscriber<? super Parts> actual) {
+		this.resource = resource;
+		this.actual = actual;
+	}
+
+	// Acquisition.
+
+	void begin(RunningScope around) {
+		for (AsyncResource<?> each : this.resource.parts) {
+			Holding part = Holding.part(around, this, each);
+			synchronized (this) {
+				if (this.state != State.ACQUIRING || this.winner != null) {
+					break;
+				}
+				this.parts.add(part);
+			}
+			part.begin(around);
+		}
+		synchronized (this) {
+			this.begun = true;
+		}
+		goOn();
+	}
+
+	@Override
+	public void arrived(Holding part) {
+		synchronized (this) {
+			this.arrived++;
+			if (this.resource.race && this.winner == null) {
+				this.winner = part;
+			}
+		}
+		goOn();
+	}
+
+	@Override
+	public boolean ended(Holding part, Exit exit) {
+		Throwable error = null;
+		synchronized (this) {
+			this.ended++;
+			if (this.state == State.ACQUIRING) {
+				error = errorOf(part, exit);
+				if (this.error != null) {
+					ScopeExtras.suppress(this.error, error);
+				}
+				else {
+					this.error = error;
+				}
+				if (!this.resource.race) {
+					this.state = State.STOPPED;
+				}
+			}
+		}
+		if (error != null && !this.resource.race) {
+			interruptAll(Exit.failed(error));
+		}
+		goOn();
+		return true;
+	}
+
+	/** Why there is nothing to hold. */
+	private static Throwable errorOf(Holding part, Exit exit) {
+		if (exit instanceof Exit.Failed failed) {
+			return failed.error();
+		}
+		return part.cancelled(
+				(exit instanceof Exit.Cancelled cancelled) ? cancelled : new Exit.Cancelled("closed while acquiring"));
+	}
+
+	@Override
+	public void interrupted(Holding part, Exit exit) {
+		synchronized (this) {
+			if (this.state == State.STOPPED || (this.state == State.HELD && !held().contains(part))) {
+				return;
+			}
+			if (this.state == State.ACQUIRING) {
+				this.state = State.STOPPED;
+				this.error = errorOf(part, exit);
+			}
+		}
+		interruptAll(exit);
+	}
+
+	@Override
+	public void request(long n) {
+		// There is one value, and nobody asks for none.
+	}
+
+	@Override
+	public void cancel() {
+		synchronized (this) {
+			this.cancelled = true;
+			if (this.state != State.ACQUIRING) {
+				return;
+			}
+			this.state = State.STOPPED;
+		}
+		interruptAll(Exit.cancelled("not wanted any more"));
+	}
+
+	/** Tells how the acquisition ended, if it has. */
+	private void goOn() {
+		boolean held = false;
+		boolean failed = false;
+		synchronized (this) {
+			if (!this.begun) {
+				return;
+			}
+			if (this.state == State.ACQUIRING
+					&& (this.resource.race ? this.winner != null : this.arrived == this.parts.size())) {
+				this.state = State.HELD;
+				held = true;
+			}
+			else if (this.state != State.HELD && this.ended == this.parts.size()) {
+				this.state = State.STOPPED;
+				failed = true;
+			}
+		}
+		if (held) {
+			hold();
+		}
+		else if (failed) {
+			fail();
+		}
+	}
+
+	private void hold() {
+		for (Holding part : snapshot()) {
+			if (this.winner != null && part != this.winner) {
+				part.interrupt(Exit.cancelled("another one was there first"));
+			}
+		}
+		try {
+			this.value = this.resource.combine(snapshotHeld().stream().map(Holding::acquired).toList());
+		}
+		catch (Throwable ex) {
+			synchronized (this) {
+				this.state = State.STOPPED;
+				this.error = ex;
+			}
+			interruptAll(Exit.failed(ex));
+			goOn();
+			return;
+		}
+		CoreSubscriber<? super Parts> actual = this.actual;
+		this.actual = null;
+		if (actual != null) {
+			actual.onNext(this);
+			actual.onComplete();
+		}
+	}
+
+	private void fail() {
+		CoreSubscriber<? super Parts> actual;
+		Throwable error;
+		synchronized (this) {
+			actual = this.cancelled ? null : this.actual;
+			error = this.error;
+			this.actual = null;
+		}
+		if (actual != null && error != null) {
+			actual.onError(error);
+		}
+	}
+
+	private void interruptAll(Exit exit) {
+		List<Holding> parts = snapshot();
+		for (int i = parts.size() - 1; i >= 0; i--) {
+			parts.get(i).interrupt(exit);
+		}
+	}
+
+	private synchronized List<Holding> snapshot() {
+		return List.copyOf(this.parts);
+	}
+
+	// Held.
+
+	private synchronized List<Holding> snapshotHeld() {
+		return List.copyOf(held());
+	}
+
+	private List<Holding> held() {
+		return (this.winner != null) ? List.of(this.winner) : this.parts;
+	}
+
+	Object value() {
+		Object value = this.value;
+		if (value == null) {
+			throw new IllegalStateException("nothing acquired");
+		}
+		return value;
+	}
+
+	/** It has a holder now, which ends it. */
+	void detach() {
+		snapshotHeld().forEach(Holding::detach);
+	}
+
+	@Nullable Object find(Object identity) {
+		for (Holding part : snapshotHeld()) {
+			Object found = part.findOwn(identity);
+			if (found != null) {
+				return found;
+			}
+		}
+		return null;
+	}
+
+	Mono<Exit> exit(Exit exit) {
+		return Mono.deferContextual((context) -> {
+			RunningScope around = CurrentScope.innermost(context);
+			List<Mono<Void>> ends = new ArrayList<>();
+			synchronized (this) {
+				this.state = State.STOPPED;
+			}
+			List<Holding> parts = snapshotHeld();
+			for (Holding part : parts) {
+				part.releasedIn(around);
+				ends.add(part.settled().onErrorComplete());
+			}
+			for (int i = parts.size() - 1; i >= 0; i--) {
+				parts.get(i).interrupt(exit);
+			}
+			return Mono.when(ends).then(Mono.fromSupplier(() -> together(parts, exit)));
+		});
+	}
+
+	/**
+	 * All were told the same exit. One that declares it handled is enough; of errors the
+	 * last acquired one's is first, as on a stack.
+	 */
+	private static @Nullable Exit together(List<Holding> parts, Exit exit) {
+		Exit together = exit;
+		for (int i = parts.size() - 1; i >= 0; i--) {
+			Exit end = parts.get(i).end();
+			if (end == exit) {
+				continue;
+			}
+			if (together != exit && together instanceof Exit.Failed first) {
+				if (end instanceof Exit.Failed failed) {
+					ScopeExtras.suppress(first.error(), failed.error());
+				}
+			}
+			else if (together == exit || end instanceof Exit.Failed) {
+				together = end;
+			}
+		}
+		return (together != exit) ? together : null;
+	}
+
+}
