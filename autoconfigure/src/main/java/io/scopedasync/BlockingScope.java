@@ -62,11 +62,18 @@ final class BlockingScope<R> extends RunningScope {
 				bodyReturned();
 			}
 			interrupted |= await(true);
-			if (!endedByItself && thrown != null && end() instanceof Exit.Failed failed) {
-				ScopeExtras.suppress(failed.error(), thrown);
+			if (!endedByItself && thrown != null && !(thrown instanceof InterruptedException)) {
+				if (end() instanceof Exit.Failed failed) {
+					ScopeExtras.suppress(failed.error(), thrown);
+				}
+				else if (told() instanceof Exit.Completed) {
+					undelivered(thrown);
+				}
 			}
 		}
-		if (interrupted) {
+		// This scope cleared the interrupt that was its own; one around it may have meant
+		// the same thread at the same moment.
+		if (interrupted || (parent != null && parent.hasInterrupted(Thread.currentThread()))) {
 			Thread.currentThread().interrupt();
 		}
 		return outcome(thrown);
@@ -96,6 +103,11 @@ final class BlockingScope<R> extends RunningScope {
 		}
 	}
 
+	@Override
+	boolean hasInterrupted(Thread thread) {
+		return (thread == this.thread && clearLimitInterrupt()) || super.hasInterrupted(thread);
+	}
+
 	private boolean clearLimitInterrupt() {
 		synchronized (this.bodyLock) {
 			return this.interruptedByLimit;
@@ -117,7 +129,8 @@ final class BlockingScope<R> extends RunningScope {
 			LockSupport.park(this);
 			if (Thread.interrupted()) {
 				interrupted = true;
-				if (!settled) {
+				if (!settled || this.phase == RUNNING) {
+					// Also while it waits for its tasks.
 					interrupt(Exit.cancelled("its thread was interrupted"));
 				}
 			}
@@ -127,7 +140,7 @@ final class BlockingScope<R> extends RunningScope {
 
 	@SuppressWarnings("NullAway") // null is what the body returned
 	private R outcome(@Nullable Throwable thrown) throws Exception {
-		Exit end = end();
+		Exit end = told();
 		if (end instanceof Exit.Failed failed) {
 			BlockingScope.<RuntimeException>sneakyThrow(failed.error());
 		}

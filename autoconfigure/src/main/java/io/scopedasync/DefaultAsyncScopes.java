@@ -141,6 +141,14 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	@Override
+	public <R> Mono<R> group(ScopeSpec spec, TaskPolicy policy,
+			Function<? super TaskGroup, ? extends Mono<? extends R>> body) {
+		Objects.requireNonNull(policy, "policy");
+		Objects.requireNonNull(body, "body");
+		return with(spec, (scope) -> body.apply(((RunningScope) scope).tasks(policy)));
+	}
+
+	@Override
 	public Scope open(String name) {
 		OpenScope scope = new OpenScope(this, ScopeSpec.of(name));
 		scope.open(CurrentScope.ofThread());

@@ -155,7 +155,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		while (more) {
 			more = enterNext();
 		}
-		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
+		if (this.phase == RUNNING && isBodyOver()) {
 			turn(UNWINDING);
 			OpenRecord record = record();
 			if (record != null) {
@@ -166,6 +166,12 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		while (more) {
 			more = releaseNext();
 		}
+	}
+
+	/** Whether nothing of the body runs any more, the tasks that it started included. */
+	private boolean isBodyOver() {
+		ScopeTasks tasks = tasksOrNull();
+		return (tasks != null) ? tasks.areOver() : this.end != null && this.bodyOver;
 	}
 
 	private boolean enterNext() {
@@ -202,9 +208,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 
 	/** It threw where it must not, when it was subscribed to or cancelled. */
 	private void brokenBody(Throwable error) {
-		Exit failed = Exit.failed(error);
-		endedAtOnce(failed);
-		if (this.end != failed) {
+		if (!endedAtOnce(Exit.failed(error))) {
 			scope().undelivered(error);
 		}
 	}
@@ -248,7 +252,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (extras != null) {
 				extras.settle(scope());
 			}
-			if (!deliver(end) && end instanceof Exit.Failed failed) {
+			if (!deliver(told()) && end instanceof Exit.Failed failed) {
 				scope().undelivered(failed.error());
 			}
 		}

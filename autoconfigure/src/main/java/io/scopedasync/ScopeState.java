@@ -109,10 +109,24 @@ abstract class ScopeState extends Entry {
 	}
 
 	/**
+	 * Replaces an end before anything is released.
+	 */
+	final boolean decideInstead(Exit before, Exit exit) {
+		return END.compareAndSet(this, before, exit);
+	}
+
+	/**
 	 * The body ended by itself. False if it had to end anyway: then it is over when its
-	 * cancel has returned, which may still be running on another thread.
+	 * cancel has returned, which may still be running on another thread. Also false if it
+	 * completed and its tasks decide how the scope goes on.
 	 */
 	final boolean ended(Exit exit) {
+		ScopeTasks tasks = tasksOrNull();
+		if (tasks != null && exit instanceof Exit.Completed) {
+			tasks.bodyDone = true;
+			driveFlat();
+			return false;
+		}
 		if (!decide(exit)) {
 			return false;
 		}
@@ -139,13 +153,31 @@ abstract class ScopeState extends Entry {
 
 	/**
 	 * The body ended by itself within {@link #startBody}. A cancel being noted at this
-	 * very moment has lost.
+	 * very moment has lost, unless there are tasks, whose errors would be lost with it.
+	 * @return whether that is how the scope ends, or goes on
 	 */
-	final void endedAtOnce(Exit exit) {
+	final boolean endedAtOnce(Exit exit) {
+		ScopeTasks tasks = tasksOrNull();
+		if (tasks != null) {
+			return tasks.bodyEndedAtOnce(exit);
+		}
 		this.bodyOver = true;
 		if (this.end == null) {
 			END.setRelease(this, exit);
 		}
+		return this.end == exit;
+	}
+
+	/** What the body has started, if it ever asked. */
+	final @Nullable ScopeTasks tasksOrNull() {
+		ScopeExtras extras = this.extras;
+		return (extras != null) ? extras.tasks : null;
+	}
+
+	/** How the scope ended, as its caller is told. */
+	final Exit told() {
+		Exit end = end();
+		return (end == ScopeTasks.BY_HANDLE) ? Exit.completed() : end;
 	}
 
 	/** Ends the scope from outside. */

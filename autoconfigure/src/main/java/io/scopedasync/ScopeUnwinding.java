@@ -155,7 +155,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	 * A release went wrong: told to the caller, with or after the body's error, or to
 	 * those who hear what no caller does.
 	 */
-	private void releaseFailed(Throwable error) {
+	final void releaseFailed(Throwable error) {
 		Exit end = end();
 		if (end instanceof Exit.Cancelled) {
 			scope().undelivered(error);
@@ -166,11 +166,11 @@ abstract class ScopeUnwinding extends ScopeState {
 	}
 
 	/** Whether an entry had its time; the time begins with the first look. */
-	private boolean isOverdue(Entry entry) {
+	final boolean isOverdue(Entry entry) {
 		return extras().isOverdue(entry, this);
 	}
 
-	private void disarm() {
+	final void disarm() {
 		ScopeExtras extras = this.extras;
 		if (extras != null) {
 			extras.disarm(this);
