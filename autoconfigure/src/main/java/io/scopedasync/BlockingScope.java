@@ -61,6 +61,10 @@ final class BlockingScope<R> extends RunningScope {
 			if (!endedByItself) {
 				bodyReturned();
 			}
+			if (interrupted) {
+				// It came at the body's end, and there may be tasks to wait for.
+				interrupt(Exit.cancelled("its thread was interrupted"));
+			}
 			interrupted |= await(true);
 			if (!endedByItself && thrown != null && !(thrown instanceof InterruptedException)) {
 				if (end() instanceof Exit.Failed failed) {

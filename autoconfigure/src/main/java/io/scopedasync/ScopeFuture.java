@@ -162,7 +162,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
 			if (!ended(exit) && exit instanceof Exit.Failed failed
 					&& !(failed.error() instanceof CancellationException)) {
-				failedBeside(failed.error());
+				undelivered(failed.error());
 			}
 		}
 

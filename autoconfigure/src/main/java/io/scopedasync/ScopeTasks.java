@@ -215,7 +215,15 @@ final class ScopeTasks implements TaskGroup {
 			return null;
 		}
 		ScopeSpec limited = (this.slots != null) ? spec.after(this.slots) : spec;
-		this.scope.carried(() -> ScopeMono.run(this.scope.scopes, limited, body, task));
+		try {
+			this.scope.carried(() -> ScopeMono.run(this.scope.scopes, limited, body, task));
+		}
+		catch (Throwable ex) {
+			// Not begun, because what carries its context is broken: nobody is to wait.
+			unlink(task);
+			this.scope.driveFlat();
+			throw ex;
+		}
 		return task;
 	}
 
