@@ -193,6 +193,29 @@ public interface AsyncScopes {
 	}
 
 	/**
+	 * Runs a body inside a scope and the tasks that it starts beside it, Python's
+	 * {@code asyncio.TaskGroup}. Any other scope has a group too, {@link Scope#tasks()}.
+	 * @param <R> what the body returns
+	 * @param spec name, resources, limit
+	 * @param policy what a failing task does to the others, and the end of the body to
+	 * those that still run
+	 * @param body called with the group
+	 * @return the body's value, after all tasks have ended and everything is released
+	 */
+	<R> Mono<R> group(ScopeSpec spec, TaskPolicy policy, Function<? super TaskGroup, ? extends Mono<? extends R>> body);
+
+	/**
+	 * As {@link #group(ScopeSpec, TaskPolicy, Function)}, where the first task that fails
+	 * ends body and tasks, and the body's end waits for the tasks.
+	 * @param <R> what the body returns
+	 * @param body called with the group
+	 * @return the body's value, after all tasks have ended
+	 */
+	default <R> Mono<R> group(Function<? super TaskGroup, ? extends Mono<? extends R>> body) {
+		return group(ScopeSpec.of("group"), TaskPolicy.failTogether(), body);
+	}
+
+	/**
 	 * Opens a scope by hand. Prefer {@link #use} and {@link #with}, which can't forget to
 	 * close it.
 	 * @param name the scope's name

@@ -61,12 +61,18 @@ final class BlockingScope<R> extends RunningScope {
 			if (!endedByItself) {
 				bodyReturned();
 			}
+			if (interrupted) {
+				// It came at the body's end, and there may be tasks to wait for.
+				interrupt(Exit.cancelled("its thread was interrupted"));
+			}
 			interrupted |= await(true);
-			if (!endedByItself && thrown != null) {
+			if (!endedByItself && thrown != null && !(thrown instanceof InterruptedException)) {
 				afterItsEnd(thrown);
 			}
 		}
-		if (interrupted) {
+		// This scope cleared the interrupt that was its own; one around it may have meant
+		// the same thread at the same moment.
+		if (interrupted || (parent != null && parent.hasInterrupted(Thread.currentThread()))) {
 			Thread.currentThread().interrupt();
 		}
 		return outcome(thrown);
@@ -102,9 +108,14 @@ final class BlockingScope<R> extends RunningScope {
 		if (end instanceof Exit.Failed failed) {
 			ScopeExtras.suppress(failed.error(), thrown);
 		}
-		else if (end instanceof Exit.Completed && !(thrown instanceof InterruptedException)) {
+		else if (told() instanceof Exit.Completed) {
 			undelivered(thrown);
 		}
+	}
+
+	@Override
+	boolean hasInterrupted(Thread thread) {
+		return (thread == this.thread && clearLimitInterrupt()) || super.hasInterrupted(thread);
 	}
 
 	private boolean clearLimitInterrupt() {
@@ -128,7 +139,8 @@ final class BlockingScope<R> extends RunningScope {
 			LockSupport.park(this);
 			if (Thread.interrupted()) {
 				interrupted = true;
-				if (!settled) {
+				if (!settled || this.phase == RUNNING) {
+					// Also while it waits for its tasks.
 					interrupt(Exit.cancelled("its thread was interrupted"));
 				}
 			}
@@ -138,7 +150,7 @@ final class BlockingScope<R> extends RunningScope {
 
 	@SuppressWarnings("NullAway") // null is what the body returned
 	private R outcome(@Nullable Throwable thrown) throws Exception {
-		Exit end = end();
+		Exit end = told();
 		if (end instanceof Exit.Failed failed) {
 			BlockingScope.<RuntimeException>sneakyThrow(failed.error());
 		}

@@ -146,6 +146,14 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	}
 
 	@Override
+	public <R> Mono<R> group(ScopeSpec spec, TaskPolicy policy,
+			Function<? super TaskGroup, ? extends Mono<? extends R>> body) {
+		Objects.requireNonNull(policy, "policy");
+		Objects.requireNonNull(body, "body");
+		return with(spec, (scope) -> body.apply(((RunningScope) scope).tasks(policy)));
+	}
+
+	@Override
 	public <R> Mono<R> within(Instant deadline, Function<? super Deadline, ? extends Mono<? extends R>> body) {
 		Objects.requireNonNull(deadline, "deadline");
 		Objects.requireNonNull(body, "body");

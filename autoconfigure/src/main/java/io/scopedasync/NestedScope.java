@@ -118,19 +118,6 @@ abstract class NestedScope extends ScopeMachine {
 		}
 	}
 
-	/**
-	 * What becomes of the end when everything is released: a limit that passes quietly is
-	 * no error, unless a release had one.
-	 */
-	@Override
-	final void beQuiet() {
-		if (this.spec.limits.quiet() && hasPassedLimit() && this.end instanceof Exit.Failed failed
-				&& failed.error() instanceof DeadlineExceededException && failed.error().getSuppressed().length == 0) {
-			this.end = Exit.completed();
-			forgetResult();
-		}
-	}
-
 	/** Why its subscriber cancels it, if the scope around knows. */
 	final Exit cancelledBecause() {
 		RunningScope around = parent();
@@ -311,9 +298,30 @@ abstract class NestedScope extends ScopeMachine {
 		}
 	}
 
+	/**
+	 * An error that no caller of this scope hears. Its group does, or that of which it is
+	 * a task.
+	 */
 	final void undelivered(Throwable error) {
+		if (failedBeside(error)) {
+			return;
+		}
 		logger.warn("Scope '{}' met an error that no caller is left to hear", this.spec.name, error);
 		this.scopes.recorder.undelivered(this.spec.name, error);
+	}
+
+	/**
+	 * Adds an error to that with which its tasks or the group around it fail.
+	 * @return false if none of them does
+	 */
+	final boolean failedBeside(Throwable error) {
+		ScopeExtras extras = this.extras;
+		if (extras == null) {
+			return false;
+		}
+		ScopeTasks tasks = extras.tasks;
+		StartedTask<?> task = extras.task;
+		return (tasks != null && tasks.adds(error)) || (task != null && task.group.scope.failedBeside(error));
 	}
 
 }

@@ -285,6 +285,14 @@ abstract class RunningScope extends NestedScope implements Scope {
 		}
 	}
 
+	/** Whether this scope or one around it has interrupted its body on a thread. */
+	boolean hasInterrupted(Thread thread) {
+		ScopeExtras extras = this.extras;
+		StartedTask<?> task = (extras != null) ? extras.task : null;
+		RunningScope parent = parent();
+		return (task != null && task.hasInterrupted(thread)) || (parent != null && parent.hasInterrupted(thread));
+	}
+
 	/** An entry has arrived while the body runs. */
 	final void holds(Entry entry) {
 		OpenRecord record = record();
@@ -302,8 +310,33 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	@Override
+	public final TaskGroup tasks() {
+		return tasks(TaskPolicy.failTogether());
+	}
+
+	/** The tasks of this scope; the policy is that of the first who asks. */
+	final ScopeTasks tasks(TaskPolicy policy) {
+		ScopeExtras extras = extras();
+		ScopeTasks tasks = extras.tasks;
+		if (tasks == null) {
+			synchronized (this) {
+				tasks = extras.tasks;
+				if (tasks == null) {
+					tasks = new ScopeTasks(this, policy);
+					extras.tasks = tasks;
+				}
+			}
+		}
+		return tasks;
+	}
+
+	@Override
 	public final Mono<Void> close() {
 		Mono<Void> settled = settled();
+		if (isByHand() && tasksOrNull() != null) {
+			ended(Exit.completed());
+			return settled;
+		}
 		interrupt(isByHand() ? Exit.completed() : Exit.cancelled("closed by hand"));
 		return settled;
 	}

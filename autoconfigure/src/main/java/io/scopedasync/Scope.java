@@ -196,9 +196,16 @@ public interface Scope {
 	<R> R call(Callable<R> code) throws Exception;
 
 	/**
+	 * The tasks of this scope, which ends only after all of them: a body that completes
+	 * waits for its tasks, and the first that fails ends body and tasks.
+	 * @return the same group for every caller
+	 */
+	TaskGroup tasks();
+
+	/**
 	 * Ends the scope normally, if it is open, and releases what it holds. Eager: happens
 	 * whether or not the result is subscribed to. On a scope with a body it cancels the
-	 * body.
+	 * body; on one opened by hand it waits for its {@linkplain #tasks() tasks}.
 	 * @return completes once everything is released, with the error of a release that
 	 * failed; the same end for every caller
 	 */

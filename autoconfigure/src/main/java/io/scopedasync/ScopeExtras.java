@@ -39,6 +39,12 @@ final class ScopeExtras {
 
 	long releaseBegan;
 
+	/** What the body has started; null until it asks. */
+	volatile @Nullable ScopeTasks tasks;
+
+	/** The task that this scope is, if it is one. */
+	@Nullable StartedTask<?> task;
+
 	/** The cancel that a shield keeps from its body. */
 	volatile @Nullable Exit heldBack;
 

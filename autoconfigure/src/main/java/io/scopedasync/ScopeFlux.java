@@ -138,7 +138,7 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (!ended(Exit.failed(error))) {
+			if (!ended(Exit.failed(error)) && !failedBeside(error)) {
 				Operators.onErrorDropped(error, this.actual.currentContext());
 			}
 		}

@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -159,7 +160,10 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 				this.result = value;
 			}
 			Exit exit = (error == null) ? Exit.completed() : Exit.failed(unwrap(error));
-			ended(exit);
+			if (!ended(exit) && exit instanceof Exit.Failed failed
+					&& !(failed.error() instanceof CancellationException)) {
+				undelivered(failed.error());
+			}
 		}
 
 		/** A stage after the one that failed gives its error wrapped. */
@@ -208,7 +212,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		}
 
 		CompletableFuture<R> settledAtOnce() {
-			Throwable error = errorOf(end());
+			Throwable error = errorOf(told());
 			return (error != null) ? CompletableFuture.failedFuture(error)
 					: CompletableFuture.completedFuture(valueOrNull());
 		}

@@ -160,7 +160,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		while (more) {
 			more = enterNext();
 		}
-		if (this.phase == RUNNING && this.end != null && this.bodyOver) {
+		if (this.phase == RUNNING && isBodyOver()) {
 			turn(UNWINDING);
 			OpenRecord record = record();
 			if (record != null) {
@@ -171,6 +171,12 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		while (more) {
 			more = releaseNext();
 		}
+	}
+
+	/** Whether nothing of the body runs any more, the tasks that it started included. */
+	private boolean isBodyOver() {
+		ScopeTasks tasks = tasksOrNull();
+		return (tasks != null) ? tasks.areOver() : this.end != null && this.bodyOver;
 	}
 
 	private boolean enterNext() {
@@ -210,9 +216,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 
 	/** It threw where it must not, when it was subscribed to or cancelled. */
 	private void brokenBody(Throwable error) {
-		Exit failed = Exit.failed(error);
-		endedAtOnce(failed);
-		if (this.end != failed) {
+		if (!endedAtOnce(Exit.failed(error))) {
 			scope().undelivered(error);
 		}
 	}
@@ -240,19 +244,17 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		return now != PENDING;
 	}
 
-	/** Before the caller hears. */
-	abstract void beQuiet();
-
 	@Override
 	final void settle() {
-		if (this.spec.limits != ScopeLimits.NONE) {
-			beQuiet();
-		}
 		turn(SETTLED);
 		if (this.stripe >= 0) {
 			this.scopes.open.remove(this);
 		}
 		Exit end = end();
+		Exit told = told();
+		if (told != end) {
+			forgetResult();
+		}
 		boolean seen = isSeen();
 		if (seen && this.scopes.recorder != ScopeRecorder.NOOP) {
 			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
@@ -263,7 +265,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (extras != null) {
 				extras.settle(scope());
 			}
-			if (!deliver(end) && end instanceof Exit.Failed failed) {
+			if (!deliver(told) && end instanceof Exit.Failed failed) {
 				scope().undelivered(failed.error());
 			}
 		}

@@ -37,6 +37,12 @@ final class ScopeMono<R> extends Mono<R> {
 		return onAssembly(new ScopeMono<>(scopes, spec, body));
 	}
 
+	/** For a subscriber of ours, whose subscription is the scope. */
+	static <R> void run(DefaultAsyncScopes scopes, ScopeSpec spec, Function<?, ? extends Mono<? extends R>> body,
+			CoreSubscriber<R> actual) {
+		new ScopeMono<R>(scopes, spec, body).subscribe(actual);
+	}
+
 	@Override
 	public void subscribe(CoreSubscriber<? super R> actual) {
 		Running<R> running = new Running<>(this.scopes, this.spec, this.body, actual);
@@ -139,7 +145,7 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (!ended(Exit.failed(error))) {
+			if (!ended(Exit.failed(error)) && !failedBeside(error)) {
 				Operators.onErrorDropped(error, currentContext());
 			}
 		}

@@ -178,6 +178,14 @@ public final class ScopeSpec {
 				this.leakThreshold);
 	}
 
+	/** The same with a resource that is acquired before all others. */
+	ScopeSpec after(AsyncResource<?> first) {
+		AsyncResource<?>[] all = new AsyncResource<?>[this.resources.length + 1];
+		all[0] = first;
+		System.arraycopy(this.resources, 0, all, 1, this.resources.length);
+		return new ScopeSpec(this.name, all, this.limits, false, this.cancels, this.leakThreshold);
+	}
+
 	/**
 	 * Name in metrics, logs and errors.
 	 * @return the name

@@ -110,10 +110,24 @@ abstract class ScopeState extends Entry {
 	}
 
 	/**
+	 * Replaces an end before anything is released.
+	 */
+	final boolean decideInstead(Exit before, Exit exit) {
+		return END.compareAndSet(this, before, exit);
+	}
+
+	/**
 	 * The body ended by itself. False if it had to end anyway: then it is over when its
-	 * cancel has returned, which may still be running on another thread.
+	 * cancel has returned, which may still be running on another thread. Also false if it
+	 * completed and its tasks decide how the scope goes on.
 	 */
 	final boolean ended(Exit exit) {
+		ScopeTasks tasks = tasksOrNull();
+		if (tasks != null && exit instanceof Exit.Completed) {
+			tasks.bodyDone = true;
+			driveFlat();
+			return false;
+		}
 		if (!decide(exit)) {
 			return false;
 		}
@@ -140,13 +154,44 @@ abstract class ScopeState extends Entry {
 
 	/**
 	 * The body ended by itself within {@link #startBody}. A cancel being noted at this
-	 * very moment has lost.
+	 * very moment has lost, unless there are tasks, whose errors would be lost with it.
+	 * @return whether that is how the scope ends, or goes on
 	 */
-	final void endedAtOnce(Exit exit) {
+	final boolean endedAtOnce(Exit exit) {
+		ScopeTasks tasks = tasksOrNull();
+		if (tasks != null) {
+			return tasks.bodyEndedAtOnce(exit);
+		}
 		this.bodyOver = true;
 		if (this.end == null) {
 			END.setRelease(this, exit);
 		}
+		return this.end == exit;
+	}
+
+	/** What the body has started, if it ever asked. */
+	final @Nullable ScopeTasks tasksOrNull() {
+		ScopeExtras extras = this.extras;
+		return (extras != null) ? extras.tasks : null;
+	}
+
+	/** Whether a limit of its own ended it. */
+	final boolean hasPassedLimit() {
+		ScopeExtras extras = this.extras;
+		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+		return deadline != null && deadline.hasPassed();
+	}
+
+	/**
+	 * How the scope ended, as its caller is told: an end that was asked for is none to
+	 * complain of, nor is a limit that passes quietly, unless a release failed after it.
+	 */
+	final Exit told() {
+		Exit end = end();
+		boolean quiet = end == ScopeTasks.BY_HANDLE || (this.spec.limits.quiet() && hasPassedLimit()
+				&& end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException
+				&& failed.error().getSuppressed().length == 0);
+		return quiet ? Exit.completed() : end;
 	}
 
 	/** Ends the scope from outside. */

@@ -130,13 +130,6 @@ abstract class ScopeUnwinding extends ScopeState {
 		return true;
 	}
 
-	/** Whether a limit of its own ended it. */
-	final boolean hasPassedLimit() {
-		ScopeExtras extras = this.extras;
-		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
-		return deadline != null && deadline.hasPassed();
-	}
-
 	/** The caller goes on, after a close by force where the resource knows one. */
 	private boolean giveUpRelease(Entry entry) {
 		disarm();
@@ -169,7 +162,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	 * A release went wrong: told to the caller, with or after the body's error, or to
 	 * those who hear what no caller does.
 	 */
-	private void releaseFailed(Throwable error) {
+	final void releaseFailed(Throwable error) {
 		Exit end = end();
 		if (end instanceof Exit.Cancelled) {
 			scope().undelivered(error);
@@ -180,11 +173,11 @@ abstract class ScopeUnwinding extends ScopeState {
 	}
 
 	/** Whether an entry had its time; the time begins with the first look. */
-	private boolean isOverdue(Entry entry) {
+	final boolean isOverdue(Entry entry) {
 		return extras().isOverdue(entry, this);
 	}
 
-	private void disarm() {
+	final void disarm() {
 		ScopeExtras extras = this.extras;
 		if (extras != null) {
 			extras.disarm(this);

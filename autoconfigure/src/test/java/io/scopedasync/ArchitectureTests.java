@@ -46,20 +46,21 @@ class ArchitectureTests {
 			"io.scopedasync.CallSiteSampler", "io.scopedasync.ContextCarrier", "io.scopedasync.ContextCarrier$Restored",
 			"io.scopedasync.Deadline", "io.scopedasync.DeadlineExceededException", "io.scopedasync.DirectResource",
 			"io.scopedasync.Exit", "io.scopedasync.Exit$Cancelled", "io.scopedasync.Exit$Completed",
-			"io.scopedasync.Exit$Failed", "io.scopedasync.KeyedResource", "io.scopedasync.Measured",
-			"io.scopedasync.Measured$Usage", "io.scopedasync.NoScopeException",
-			"io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope", "io.scopedasync.Scope$State",
-			"io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException", "io.scopedasync.ScopeObserver",
-			"io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
+			"io.scopedasync.Exit$Failed", "io.scopedasync.Joiner", "io.scopedasync.Joiner$Joining",
+			"io.scopedasync.KeyedResource", "io.scopedasync.Measured", "io.scopedasync.Measured$Usage",
+			"io.scopedasync.NoScopeException", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
+			"io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException",
+			"io.scopedasync.ScopeObserver", "io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
 			"io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec", "io.scopedasync.ScopeWatcher",
-			"io.scopedasync.ScopedAsyncException", "io.scopedasync.WaitQueue", "io.scopedasync.Waiter",
-			"io.scopedasync.WeightedResource", "io.scopedasync.limiter.KeyedLimiter",
+			"io.scopedasync.ScopedAsyncException", "io.scopedasync.Task", "io.scopedasync.TaskGroup",
+			"io.scopedasync.TaskPolicy", "io.scopedasync.WaitQueue", "io.scopedasync.Waiter",
+			"io.scopedasync.WeightedResource", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak",
+			"io.scopedasync.leak.LeakDetector", "io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakListener",
+			"io.scopedasync.leak.LeakReason", "io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher",
+			"io.scopedasync.leak.Leaks", "io.scopedasync.limiter.KeyedLimiter",
 			"io.scopedasync.limiter.KeyedLimiter$Statistics", "io.scopedasync.limiter.Limiter",
 			"io.scopedasync.limiter.Limiter$Statistics", "io.scopedasync.limiter.LimiterBuilder",
-			"io.scopedasync.limiter.Permit", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak",
-			"io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher",
-			"io.scopedasync.leak.LeakListener", "io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks",
-			"io.scopedasync.leak.LeakDetector");
+			"io.scopedasync.limiter.Permit");
 
 	@Test
 	void theCoreSeesNothingOfSpringOrMicrometer() {

@@ -1,0 +1,118 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.MonoSink;
+
+/**
+ * Tasks in a group of their own, and the body of that group, which waits until a joiner
+ * has enough of them.
+ */
+final class Join<T, R> {
+
+	private final ScopeTasks tasks;
+
+	private final Joiner<T, R> joiner;
+
+	private final List<Mono<? extends T>> work;
+
+	private final Joiner.Joining<T, R> joining;
+
+	/** Guarded by this. */
+	private int ended;
+
+	private boolean done;
+
+	/** Whether the join is to fail; read once it is done. */
+	private boolean failed;
+
+	Join(RunningScope scope, Joiner<T, R> joiner, List<Mono<? extends T>> work) {
+		this.tasks = scope.tasks(joiner.policy().cancelRest());
+		this.joiner = joiner;
+		this.work = work;
+		this.joining = joiner.begin(work.size());
+	}
+
+	Mono<R> result() {
+		return Mono.create((sink) -> {
+			RunningScope scope = this.tasks.scope;
+			Duration limit = this.joiner.timeLimit();
+			if (limit != null) {
+				sink.onDispose(scope.scopes.clock.schedule(() -> finish(sink), limit));
+			}
+			String name = scope.spec.name;
+			int index = 0;
+			for (Mono<? extends T> one : this.work) {
+				int place = index++;
+				boolean started = !isDone() && this.tasks.<T>tryStart(ScopeSpec.of(name + " " + place), (task) -> one,
+						(exit, value) -> ended(sink, place, exit, value)) != null;
+				if (!started) {
+					return;
+				}
+			}
+			if (index == 0) {
+				finish(sink);
+			}
+		});
+	}
+
+	private synchronized boolean isDone() {
+		return this.done;
+	}
+
+	/** Whether a failure is none of the group's. */
+	private boolean ended(MonoSink<R> sink, int index, Exit exit, @Nullable T value) {
+		if (exit instanceof Exit.Failed && !this.tasks.isSupervising()) {
+			return false;
+		}
+		boolean enough;
+		synchronized (this) {
+			if (this.done) {
+				return !this.failed;
+			}
+			enough = this.joining.ended(index, withoutCancel(index, exit), value) || ++this.ended == this.work.size();
+		}
+		if (enough) {
+			finish(sink);
+		}
+		return true;
+	}
+
+	/** Nobody meant it to be cancelled before there is enough: it has failed. */
+	private Exit withoutCancel(int index, Exit exit) {
+		if (exit instanceof Exit.Cancelled cancelled) {
+			String name = this.tasks.scope.spec.name;
+			return Exit.failed(new ScopeClosedException(name,
+					"Task " + index + " of '" + name + "' was cancelled: " + cancelled.reason() + "."));
+		}
+		return exit;
+	}
+
+	private void finish(MonoSink<R> sink) {
+		R result = null;
+		Throwable error = null;
+		synchronized (this) {
+			if (this.done) {
+				return;
+			}
+			this.done = true;
+			try {
+				result = this.joining.result();
+			}
+			catch (Throwable ex) {
+				error = ex;
+				this.failed = true;
+			}
+		}
+		if (error != null) {
+			sink.error(error);
+		}
+		else {
+			sink.success(result);
+		}
+	}
+
+}
