@@ -19,6 +19,15 @@ abstract class RawResource<T> implements AsyncResource<T> {
 	/** What the body sees of it. */
 	abstract Object view(Object raw);
 
+	/** Whether it is to be acquired anew, whoever holds it. */
+	boolean isFresh() {
+		return false;
+	}
+
+	static boolean isFresh(AsyncResource<?> resource) {
+		return resource instanceof RawResource<?> r && r.isFresh();
+	}
+
 	static Mono<?> acquire(AsyncResource<?> resource) {
 		return (resource instanceof RawResource<?> r) ? r.acquireRaw() : resource.acquire();
 	}

@@ -106,6 +106,11 @@ final class Resources {
 		}
 
 		@Override
+		boolean isFresh() {
+			return isFresh(this.resource);
+		}
+
+		@Override
 		public String name() {
 			return this.resource.name();
 		}
@@ -162,6 +167,11 @@ final class Resources {
 		@Override
 		public Nesting nesting() {
 			return Nesting.SEPARATE;
+		}
+
+		@Override
+		boolean isFresh() {
+			return true;
 		}
 
 	}
