@@ -18,8 +18,11 @@ import org.springframework.context.SmartLifecycle;
  */
 final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 
-	/** Started after the pools and before web servers, stopped the other way round. */
-	static final int PHASE = ScopesLifecycle.PHASE - 512;
+	/**
+	 * Started after the pools and before all that takes work. At the other end the scopes
+	 * release them, and this waits until they have.
+	 */
+	static final int PHASE = ScopesLifecycle.PHASE - 1;
 
 	private final Supplier<List<Lifespans.Member>> lookup;
 
