@@ -125,7 +125,8 @@ public interface AsyncResource<T> {
 	/**
 	 * What the innermost scope around the subscriber holds of this resource: the variable
 	 * behind Python's {@code as}. Looks into the Reactor context, then at the calling
-	 * thread (blocking and future bodies).
+	 * thread (blocking and future bodies), then at what the
+	 * {@linkplain AsyncScopes#application() application} holds.
 	 * @return the value; an error of {@link NoScopeException} outside any scope that
 	 * holds it
 	 */

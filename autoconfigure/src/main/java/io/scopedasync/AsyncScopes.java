@@ -248,7 +248,22 @@ public interface AsyncScopes {
 	<T> SwappableResource<T> swappable(AsyncResource<T> first);
 
 	/**
-	 * The scopes that are open now.
+	 * The scope of what the application holds for as long as it runs: ASGI's lifespan.
+	 * What is {@linkplain Scope#enter entered} here is found by
+	 * {@link AsyncResource#held()} everywhere, in any scope and outside of all, and
+	 * joined by every scope that asks for it, unless it asks for a
+	 * {@linkplain AsyncResource#fresh() fresh} one or for a limiter's permit. Given back
+	 * in reverse order when the scope is closed, and after all other scopes by
+	 * {@link #close()}; those releases, and nobody else any more, may open scopes in
+	 * their reactive chain. It may be open for ever: {@link #openScopes()} does not list
+	 * it and leak detection does not look at it.
+	 * @return the same scope until it ends, then another one; one that has ended already
+	 * after {@link #close()}
+	 */
+	Scope application();
+
+	/**
+	 * The scopes that are open now, without that of the {@link #application()}.
 	 * @return a snapshot, oldest first where the time is known
 	 */
 	List<Scope> openScopes();
@@ -264,7 +279,8 @@ public interface AsyncScopes {
 	List<Scope> takeLost();
 
 	/**
-	 * The open scopes that hold a resource or wait for it.
+	 * The open scopes that hold a resource or wait for it, among them that of the
+	 * {@link #application()}.
 	 * @param resource the resource
 	 * @return a snapshot
 	 */
@@ -272,12 +288,13 @@ public interface AsyncScopes {
 
 	/**
 	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then
-	 * cancels the rest, which release what they hold within the release limit. Eager, and
-	 * the same end for every caller.
+	 * cancels the rest, which release what they hold within the release limit, and then
+	 * ends that of the {@link #application()}. Eager, and the same end for every caller.
 	 * @param leftOpen told once of the scopes that the limit found open, while they still
 	 * hold what they hold; not called if there are none. Only the first caller's is
 	 * called
 	 * @return completes once all have settled, or the release limit has passed as well
+	 * and what the application held was released or given up
 	 */
 	Mono<Void> close(Consumer<? super List<Scope>> leftOpen);
 

@@ -50,6 +50,7 @@ final class CurrentScope {
 		return Mono.deferContextual((context) -> {
 			RunningScope scope = innermost(context);
 			T value = (scope != null) ? scope.find(resource) : null;
+			value = (value != null) ? value : ApplicationScope.findAnywhere(resource);
 			if (value != null) {
 				return Mono.just(value);
 			}

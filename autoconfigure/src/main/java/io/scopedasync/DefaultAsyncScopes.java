@@ -19,6 +19,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
+import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -81,6 +82,9 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	private volatile boolean graceIsOver;
 
 	private final Sinks.Empty<Void> closed = Sinks.empty();
+
+	/** Null unless somebody asked for it. */
+	volatile @Nullable ApplicationScope application;
 
 	private DefaultAsyncScopes(Builder builder) {
 		this.clock = builder.clock;
@@ -185,7 +189,12 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	@Override
 	public List<Scope> holders(AsyncResource<?> resource) {
 		Object identity = resource.identity();
-		return openScopes((scope) -> scope.involves(identity));
+		List<Scope> holders = new ArrayList<>(openScopes((scope) -> scope.involves(identity)));
+		ApplicationScope application = this.application;
+		if (application != null && application.involves(identity)) {
+			holders.add(0, application);
+		}
+		return List.copyOf(holders);
 	}
 
 	@Override
@@ -207,6 +216,23 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return List.copyOf(found.values());
 	}
 
+	@Override
+	public synchronized Scope application() {
+		ApplicationScope application = this.application;
+		// One that ends with all others is the last.
+		if (application == null || (application.isEnding() && !isClosed())) {
+			application = new ApplicationScope(this);
+			application.open();
+			this.application = application;
+		}
+		return application;
+	}
+
+	@Nullable Entry heldByApplication(Object identity) {
+		ApplicationScope application = this.application;
+		return (application != null) ? application.held(identity) : null;
+	}
+
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {
 		return this.open.snapshot()
 			.stream()
@@ -222,9 +248,24 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return this.closing.get();
 	}
 
+	/** Whether a scope may not begin, in the one around it. */
+	boolean refuses(@Nullable RunningScope parent) {
+		return this.closing.get() && !isLast(parent);
+	}
+
 	/** Whether a shutdown no longer waits for whoever becomes known only now. */
-	boolean graceIsOver() {
-		return this.graceIsOver;
+	boolean graceIsOver(@Nullable RunningScope parent) {
+		return this.graceIsOver && !isLast(parent);
+	}
+
+	/** What the application held is being released: waited for, whatever it takes. */
+	private static boolean isLast(@Nullable RunningScope scope) {
+		for (RunningScope around = scope; around != null; around = around.parent()) {
+			if (around instanceof ApplicationScope) {
+				return around.phase == ScopeState.UNWINDING;
+			}
+		}
+		return false;
 	}
 
 	RuntimeException refusal(String scope) {
@@ -255,7 +296,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 			((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
 		}
 		// Their releases are bounded one by one; this bounds them all.
-		waitForTheRest(this.releaseTimeout, this.closed::tryEmitEmpty);
+		waitForTheRest(this.releaseTimeout, this::endApplication);
 	}
 
 	private void waitForTheRest(Duration limit, Runnable then) {
@@ -265,7 +306,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	private void lookAgain(long deadline, Runnable then) {
 		long left = deadline - this.clock.nanos();
 		if (this.open.isEmpty() && isEmptyForGood()) {
-			this.closed.tryEmitEmpty();
+			endApplication();
 		}
 		else if (left <= 0) {
 			then.run();
@@ -273,6 +314,16 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		else {
 			this.clock.scheduleNanos(() -> lookAgain(deadline, then), Math.min(left, SHUTDOWN_LOOK.toNanos()));
 		}
+	}
+
+	/** Last, since all others may have used what it holds. */
+	private void endApplication() {
+		ApplicationScope application;
+		synchronized (this) {
+			application = this.application;
+		}
+		Mono<Void> ended = (application != null) ? application.close().onErrorComplete() : Mono.empty();
+		ended.subscribe(null, null, this.closed::tryEmitEmpty);
 	}
 
 	private boolean isEmptyForGood() {

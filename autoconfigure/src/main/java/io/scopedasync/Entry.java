@@ -178,7 +178,7 @@ abstract class Entry extends Waiter {
 		AsyncResource<?> resource = resource();
 		noteBeginning();
 		try {
-			if (resource.nesting() != AsyncResource.Nesting.SEPARATE && joins(resource)) {
+			if (isShared(resource) && joins(resource)) {
 				return;
 			}
 			if (this.state == IDLE) {
@@ -205,6 +205,19 @@ abstract class Entry extends Waiter {
 				set(FAILED);
 			}
 		}
+	}
+
+	/**
+	 * Whether who holds it already is to be looked for. What the application holds is
+	 * there for all, but for who is counted or asks for a new one.
+	 */
+	private boolean isShared(AsyncResource<?> resource) {
+		if (resource.nesting() != AsyncResource.Nesting.SEPARATE) {
+			return true;
+		}
+		DefaultAsyncScopes scopes = scope().scopes;
+		return scopes.application != null && !(resource instanceof DirectResource) && !RawResource.isFresh(resource)
+				&& scopes.heldByApplication(resource.identity()) != null;
 	}
 
 	private boolean joins(AsyncResource<?> resource) {

@@ -81,7 +81,7 @@ final class Holding extends RunningScope {
 		}
 		else if (this.scopes.tracked) {
 			this.trace = new Trace(Thread.currentThread().getName(), null);
-			becomeKnown();
+			becomeKnown(around);
 		}
 		if (around != null) {
 			around.adopt(this);

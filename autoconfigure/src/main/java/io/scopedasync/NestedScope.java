@@ -41,14 +41,14 @@ abstract class NestedScope extends ScopeMachine {
 		if (scopes.observer != ScopeObserver.NONE) {
 			observe((parent != null) ? parent.observed() : null);
 		}
-		if (scopes.isClosed()) {
+		if (scopes.refuses(parent)) {
 			decide(Exit.failed(scopes.refusal(this.spec.name)));
 		}
 		else if (scopes.tracked) {
 			this.shared = true;
 			this.trace = new Trace(Thread.currentThread().getName(),
 					scopes.callSites.samples(this.spec.name) ? new CallSite(this.spec.name) : null);
-			becomeKnown();
+			becomeKnown(parent);
 		}
 		if (parent != null) {
 			parent.adopt(this);
@@ -209,7 +209,7 @@ abstract class NestedScope extends ScopeMachine {
 		return context;
 	}
 
-	/** The innermost entry that holds a resource, here or around. */
+	/** The innermost entry that holds a resource: here, around, or in the application. */
 	final @Nullable Entry holder(Object identity) {
 		for (RunningScope scope = scope(); scope != null; scope = scope.parent()) {
 			Entry found = scope.ownHolder(identity);
@@ -217,7 +217,7 @@ abstract class NestedScope extends ScopeMachine {
 				return found;
 			}
 		}
-		return null;
+		return this.scopes.heldByApplication(identity);
 	}
 
 	final @Nullable Entry ownHolder(Object identity) {

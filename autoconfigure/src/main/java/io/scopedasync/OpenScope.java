@@ -6,7 +6,7 @@ import reactor.util.context.Context;
 /**
  * The front without a body: open until closed by hand.
  */
-final class OpenScope extends RunningScope {
+class OpenScope extends RunningScope {
 
 	OpenScope(DefaultAsyncScopes scopes, ScopeSpec spec) {
 		super(scopes, spec);

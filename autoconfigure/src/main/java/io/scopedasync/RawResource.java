@@ -35,6 +35,15 @@ abstract class RawResource<T> implements AsyncResource<T> {
 		return (resource instanceof RawResource<?> r) ? r.find(raw, identity) : null;
 	}
 
+	/** Whether it is to be acquired anew, whoever holds it. */
+	boolean isFresh() {
+		return false;
+	}
+
+	static boolean isFresh(AsyncResource<?> resource) {
+		return resource instanceof RawResource<?> r && r.isFresh();
+	}
+
 	static Mono<?> acquire(AsyncResource<?> resource) {
 		return (resource instanceof RawResource<?> r) ? r.acquireRaw() : resource.acquire();
 	}

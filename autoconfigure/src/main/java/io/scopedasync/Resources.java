@@ -111,6 +111,11 @@ final class Resources {
 		}
 
 		@Override
+		boolean isFresh() {
+			return isFresh(this.resource);
+		}
+
+		@Override
 		public String name() {
 			return this.resource.name();
 		}
@@ -183,6 +188,11 @@ final class Resources {
 		@Override
 		public Nesting nesting() {
 			return Nesting.SEPARATE;
+		}
+
+		@Override
+		boolean isFresh() {
+			return true;
 		}
 
 	}

@@ -294,7 +294,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	/** An entry has arrived while the body runs. */
-	final void holds(Entry entry) {
+	void holds(Entry entry) {
 		OpenRecord record = record();
 		if (record != null) {
 			record.add(entry);

@@ -144,10 +144,10 @@ public interface Scope {
 	<T> AsyncResource<T> memoize(AsyncResource<T> resource);
 
 	/**
-	 * What this scope or one around it holds of a resource.
+	 * What this scope or one around it holds of a resource, else the application.
 	 * @param <T> what is held
 	 * @param resource the resource
-	 * @return the innermost value, null if no scope holds it
+	 * @return the innermost value, null if nobody holds it
 	 */
 	<T> @Nullable T find(AsyncResource<T> resource);
 

@@ -99,7 +99,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			beforeWaiting();
 			if (this.stripe < 0 && isSeen()) {
 				this.shared = true;
-				becomeKnown();
+				becomeKnown(scope().parent());
 			}
 			Trace trace = this.trace;
 			if (trace != null && !trace.loosened && this.phase == RUNNING) {
@@ -114,9 +114,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	 * To be called by the driver only, once. A shutdown that found it out of sight has
 	 * given up waiting for more, so it must end by itself.
 	 */
-	final void becomeKnown() {
+	void becomeKnown(@Nullable RunningScope parent) {
 		this.scopes.open.add(this);
-		if (this.scopes.graceIsOver()) {
+		if (this.scopes.graceIsOver(parent)) {
 			interrupt(Exit.failed(this.scopes.refusal(this.spec.name)));
 		}
 	}

@@ -3,6 +3,7 @@ package io.scopedasync.actuate;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 import org.jspecify.annotations.Nullable;
@@ -88,13 +89,20 @@ public final class ScopesEndpoint {
 
 	ScopesDescriptor describe(ScopeFilter filter, boolean shown) {
 		LeakDetector detector = this.detector;
-		return this.description.of((detector != null) ? detector.threshold().toString() : null, this.measured,
-				this.scopes.openScopes(), this.leaks, filter, shown);
+		return this.description.of((detector != null) ? detector.threshold().toString() : null, this.measured, open(),
+				this.leaks, filter, shown);
 	}
 
 	@Nullable ScopeEntry describe(String id, boolean shown) {
 		long number = new Input("id", id).id();
-		return this.description.of(number, this.scopes.openScopes(), this.leaks, shown);
+		return this.description.of(number, open(), this.leaks, shown);
+	}
+
+	/** The application's is no open scope, but what it holds is there to be seen. */
+	private List<Scope> open() {
+		Scope application = this.scopes.application();
+		List<Scope> open = this.scopes.openScopes();
+		return application.resources().isEmpty() ? open : Stream.concat(Stream.of(application), open.stream()).toList();
 	}
 
 	/**

@@ -1,5 +1,5 @@
 /**
- * The annotation that users write.
+ * The annotations that users write.
  */
 @NullMarked
 package io.scopedasync.annotation;

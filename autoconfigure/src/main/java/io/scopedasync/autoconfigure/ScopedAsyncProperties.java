@@ -43,6 +43,8 @@ public final class ScopedAsyncProperties {
 
 	private final Web web = new Web();
 
+	private final Lifespan lifespan = new Lifespan();
+
 	public boolean isEnabled() {
 		return this.enabled;
 	}
@@ -85,6 +87,10 @@ public final class ScopedAsyncProperties {
 
 	public Observations getObservations() {
 		return this.observations;
+	}
+
+	public Lifespan getLifespan() {
+		return this.lifespan;
 	}
 
 	public LeakDetection getLeakDetection() {
@@ -175,6 +181,26 @@ public final class ScopedAsyncProperties {
 
 		public void setKeyed(@Nullable Boolean keyed) {
 			this.keyed = keyed;
+		}
+
+	}
+
+	/**
+	 * What the application holds for as long as it runs.
+	 */
+	public static final class Lifespan {
+
+		/**
+		 * How long the acquisition of a lifespan may take while the application starts.
+		 */
+		private Duration startTimeout = Duration.ofSeconds(30);
+
+		public Duration getStartTimeout() {
+			return this.startTimeout;
+		}
+
+		public void setStartTimeout(Duration startTimeout) {
+			this.startTimeout = startTimeout;
 		}
 
 	}

@@ -239,7 +239,8 @@ final class ScopedMethods implements MethodInterceptor {
 	}
 
 	private static AsyncResource<?> fresh(AsyncResource<?> resource, boolean fresh) {
-		return (fresh && resource.nesting() != AsyncResource.Nesting.SEPARATE) ? resource.fresh() : resource;
+		boolean counted = resource instanceof DirectResource && resource.nesting() == AsyncResource.Nesting.SEPARATE;
+		return (fresh && !counted) ? resource.fresh() : resource;
 	}
 
 }

@@ -119,6 +119,20 @@ class ScopesEndpointTests {
 	}
 
 	@Test
+	void showsWhatTheApplicationHoldsAndDoesNotCancelIt() {
+		assertThat(list(null)).isEmpty();
+		this.scopes.application().enter(AsyncResource.just("broker").named("broker")).block(LIMIT);
+		open("import");
+		assertThat(list(null)).extracting(ScopeEntry::name).containsExactly("application", "import");
+		ScopeEntry application = list(null).get(0);
+		assertThat(application.resources()).containsExactly("broker");
+		assertThat(application.state()).isEqualTo("RUNNING");
+		assertThat(this.endpoint.cancel(String.valueOf(application.id()))).isFalse();
+		this.scopes.application().close().block(LIMIT);
+		assertThat(list(null)).extracting(ScopeEntry::name).containsExactly("import");
+	}
+
+	@Test
 	void refusesWhatItCanNotReadOutsideTheWebToo() {
 		assertThatExceptionOfType(InvalidEndpointRequestException.class)
 			.isThrownBy(() -> this.endpoint.scopes(null, "x".repeat(1000), null, null))

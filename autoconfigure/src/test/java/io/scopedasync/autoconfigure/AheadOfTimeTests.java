@@ -5,6 +5,9 @@ import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 
+import io.scopedasync.AsyncResource;
+import io.scopedasync.Exit;
+import io.scopedasync.annotation.Lifespan;
 import io.scopedasync.annotation.ScopedAsync;
 
 import org.springframework.aot.generate.ClassNameGenerator;
@@ -17,6 +20,8 @@ import org.springframework.boot.autoconfigure.aop.AopAutoConfiguration;
 import org.springframework.boot.test.util.TestPropertyValues;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.AnnotationConfigUtils;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.context.aot.ApplicationContextAotGenerator;
 import org.springframework.javapoet.ClassName;
 
@@ -50,6 +55,24 @@ class AheadOfTimeTests {
 		assertThat(RuntimeHintsPredicates.reflection().onMethodInvocation(Service.class, "name")).accepts(hints);
 	}
 
+	@Test
+	void writesOutLifespans() throws IOException {
+		AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext();
+		context.register(ScopedAsyncAutoConfiguration.class, ScopedAsyncLifespanAutoConfiguration.class, Held.class,
+				Broker.class);
+		InMemoryGeneratedFiles files = new InMemoryGeneratedFiles();
+		DefaultGenerationContext generation = new DefaultGenerationContext(
+				new ClassNameGenerator(ClassName.get("io.scopedasync.test", "Main")), files);
+		new ApplicationContextAotGenerator().processAheadOfTime(context, generation);
+		generation.writeGeneratedContent();
+
+		assertThat(sources(files)).contains("scopedAsyncLifespansLifecycle");
+		// The annotation is looked for when the application starts.
+		RuntimeHints hints = generation.getRuntimeHints();
+		assertThat(RuntimeHintsPredicates.reflection().onType(Broker.class)).accepts(hints);
+		assertThat(RuntimeHintsPredicates.reflection().onMethodInvocation(Held.class, "cache")).accepts(hints);
+	}
+
 	private static String sources(InMemoryGeneratedFiles files) throws IOException {
 		StringBuilder sources = new StringBuilder();
 		for (String path : files.getGeneratedFiles(Kind.SOURCE).keySet()) {
@@ -63,6 +86,32 @@ class AheadOfTimeTests {
 		@ScopedAsync("one")
 		Mono<String> name() {
 			return Mono.just("name");
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class Held {
+
+		@Bean
+		@Lifespan
+		AsyncResource<String> cache() {
+			return AsyncResource.just("cache");
+		}
+
+	}
+
+	@Lifespan
+	static class Broker implements AsyncResource<String> {
+
+		@Override
+		public Mono<String> acquire() {
+			return Mono.just("broker");
+		}
+
+		@Override
+		public Mono<Void> release(String value, Exit exit) {
+			return Mono.empty();
 		}
 
 	}

@@ -10,8 +10,8 @@ import java.lang.annotation.Target;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 
 /**
- * Brings scopes, limiters, sessions and the {@code @ScopedAsync} advice into a sliced
- * test, {@code @WebFluxTest} for instance, that leaves them out by itself.
+ * Brings scopes, limiters, sessions, lifespans and the {@code @ScopedAsync} advice into a
+ * sliced test, {@code @WebFluxTest} for instance, that leaves them out by itself.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

@@ -4,7 +4,9 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 
+import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.annotation.Lifespan;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakReason;
@@ -14,6 +16,7 @@ import io.scopedasync.limiter.Limiter;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.test.annotation.DirtiesContext;
@@ -122,6 +125,44 @@ class SpringTests {
 		@DirtiesContext(methodMode = MethodMode.BEFORE_METHOD)
 		void left(@Autowired AsyncScopes scopes) {
 			scopes.open("import");
+		}
+
+	}
+
+	@Test
+	void whatTheApplicationHoldsIsNoLeak() {
+		Fixture fixture = Fixture.run(HoldsOne.class);
+		assertThat(fixture.succeeded()).isEqualTo(2);
+	}
+
+	@NoLeakedScopes(grace = "0ms")
+	@SpringBootTest(classes = HoldsOne.Slice.class)
+	static class HoldsOne {
+
+		@Test
+		void startedBeforeTheTest(@Autowired AsyncScopes scopes, @Autowired AsyncResource<String> broker) {
+			assertThat(broker.held().block()).isEqualTo("broker");
+			assertThat(scopes).hasNoOpenScopes().holds(broker);
+		}
+
+		@Test
+		void startedWithinTheTest(@Autowired ConfigurableApplicationContext context,
+				@Autowired AsyncResource<String> broker) {
+			context.stop();
+			context.start();
+			assertThat(broker.held().block()).isEqualTo("broker");
+		}
+
+		@Configuration(proxyBeanMethods = false)
+		@AutoConfigureScopedAsync
+		static class Slice {
+
+			@Bean
+			@Lifespan
+			AsyncResource<String> broker() {
+				return AsyncResource.just("broker");
+			}
+
 		}
 
 	}

@@ -1,0 +1,129 @@
+package io.scopedasync.autoconfigure;
+
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.beans.factory.DisposableBean;
+import org.springframework.context.SmartLifecycle;
+
+/**
+ * Acquires the lifespans before the application takes work, and releases them when it
+ * stops, also if it may start again.
+ */
+final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
+
+	/**
+	 * Started after the pools and before all that takes work. At the other end the scopes
+	 * release them, and this waits until they have.
+	 */
+	static final int PHASE = ScopesLifecycle.PHASE - 1;
+
+	private final Supplier<List<Lifespans.Member>> lookup;
+
+	private final Function<List<Lifespans.Member>, Lifespans> starts;
+
+	private volatile @Nullable Lifespans lifespans;
+
+	private volatile boolean running;
+
+	/**
+	 * Creates the lifecycle.
+	 * @param lookup finds the lifespans, at each start, when all beans are there
+	 * @param starts prepares a start of them
+	 */
+	LifespansLifecycle(Supplier<List<Lifespans.Member>> lookup, Function<List<Lifespans.Member>, Lifespans> starts) {
+		this.lookup = lookup;
+		this.starts = starts;
+	}
+
+	/**
+	 * Waits on the thread that starts the application, which is what it is for.
+	 */
+	@Override
+	public void start() {
+		List<Lifespans.Member> members = this.lookup.get();
+		if (!members.isEmpty()) {
+			Lifespans lifespans = this.starts.apply(members);
+			await(lifespans);
+			this.lifespans = lifespans;
+		}
+		this.running = true;
+	}
+
+	/**
+	 * Again and again with a limit, because Spring takes a thread that waits without one
+	 * for stuck, and then does not close the context.
+	 */
+	private static void await(Lifespans lifespans) {
+		CountDownLatch over = new CountDownLatch(1);
+		AtomicReference<Throwable> failure = new AtomicReference<>();
+		lifespans.start().subscribe(null, (error) -> {
+			failure.set(error);
+			over.countDown();
+		}, over::countDown);
+		boolean interrupted = false;
+		for (boolean done = false; !done;) {
+			try {
+				done = over.await(1, TimeUnit.SECONDS);
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+				lifespans.abort();
+			}
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		if (failure.get() instanceof LifespanException error) {
+			throw error;
+		}
+	}
+
+	@Override
+	public void stop() {
+		stop(() -> {
+		});
+	}
+
+	@Override
+	public void stop(Runnable callback) {
+		this.running = false;
+		Lifespans lifespans = this.lifespans;
+		this.lifespans = null;
+		if (lifespans == null) {
+			callback.run();
+		}
+		else {
+			lifespans.stop().subscribe(null, null, callback);
+		}
+	}
+
+	/** For a context that destroys its beans without having stopped them. */
+	@Override
+	public void destroy() {
+		stop();
+	}
+
+	@Override
+	public boolean isRunning() {
+		return this.running;
+	}
+
+	/** As web servers, which serve on in a context that is paused. */
+	@Override
+	public boolean isPauseable() {
+		return false;
+	}
+
+	@Override
+	public int getPhase() {
+		return PHASE;
+	}
+
+}
