@@ -65,6 +65,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final OpenScopes open = new OpenScopes();
 
+	private final DeadlockSearch deadlocks = new DeadlockSearch();
+
 	private final Duration shutdownTimeout;
 
 	private final AtomicBoolean closing = new AtomicBoolean();
@@ -175,6 +177,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 			chain.clear();
 		}
 		return List.copyOf(found.values());
+	}
+
+	@Override
+	public void breakDeadlocks(Consumer<? super Deadlock> found) {
+		this.deadlocks.run(this.open.snapshot(), Objects.requireNonNull(found, "found"));
 	}
 
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {
