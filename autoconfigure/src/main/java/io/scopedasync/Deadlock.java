@@ -39,9 +39,10 @@ public record Deadlock(Scope youngest, String resource, List<Member> cycle, List
 	 * @param callSite where it was opened, null if that was not sampled
 	 * @param holds what it holds of that which somebody waits for, in words
 	 * @param waitsFor what it waits for and on whom that depends, in words
+	 * @param inCycle whether it is one of the cycle; otherwise it is stuck with those
 	 */
 	public record Member(String scope, long id, Duration age, @Nullable String thread, @Nullable CallSite callSite,
-			List<String> holds, String waitsFor) {
+			List<String> holds, String waitsFor, boolean inCycle) {
 
 		/**
 		 * Name and number.

@@ -33,24 +33,24 @@ final class DeadlockWords {
 		for (int i = 0; i < cycle.size() - 1; i++) {
 			if (cycle.get(i) instanceof Node node && inCycle.size() < Deadlock.LISTED) {
 				Vertex next = cycle.get(i + 1);
-				inCycle.add(words.member(node, next, (next instanceof Supply) ? cycle.get(i + 2) : next));
+				inCycle.add(words.member(node, next, (next instanceof Supply) ? cycle.get(i + 2) : next, true));
 			}
 		}
 		List<Deadlock.Member> others = new ArrayList<>();
 		for (Node node : members) {
 			if (!seen.contains(node) && others.size() < Deadlock.LISTED) {
 				Vertex next = node.leadsTo().get(0);
-				others.add(words.member(node, next, (next instanceof Supply) ? next.leadsTo().get(0) : next));
+				others.add(words.member(node, next, (next instanceof Supply) ? next.leadsTo().get(0) : next, false));
 			}
 		}
 		return new Deadlock(first.node().scope, first.entry().resource().name(), List.copyOf(inCycle),
 				List.copyOf(others), members.size());
 	}
 
-	private Deadlock.Member member(Node node, Vertex next, Vertex scope) {
+	private Deadlock.Member member(Node node, Vertex next, Vertex scope, boolean inCycle) {
 		RunningScope running = node.scope;
 		return new Deadlock.Member(running.name(), running.id(), running.age(), running.thread(), running.callSite(),
-				node.holds.stream().map(this::held).toList(), waitsFor(node, next, ((Node) scope).scope));
+				node.holds.stream().map(this::held).toList(), waitsFor(node, next, ((Node) scope).scope), inCycle);
 	}
 
 	private String held(Hold hold) {

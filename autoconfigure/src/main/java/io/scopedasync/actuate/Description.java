@@ -134,7 +134,7 @@ final class Description {
 
 	private static MemberEntry member(Deadlock.Member member) {
 		return new MemberEntry(member.id(), member.scope(), member.age().toMillis(), member.thread(), member.holds(),
-				member.waitsFor(), frames(member.callSite()));
+				member.waitsFor(), member.inCycle(), frames(member.callSite()));
 	}
 
 	private String value(String name, String value, boolean shown) {

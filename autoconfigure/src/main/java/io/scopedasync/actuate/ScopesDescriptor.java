@@ -144,11 +144,12 @@ record ScopesDescriptor(@Nullable String threshold, List<ResourceEntry> resource
 	 * @param thread the thread that opened it, null if that is not known
 	 * @param holds what it held that somebody waited for, in words
 	 * @param waitsFor what it waited for, and who that depended on, in words
+	 * @param inCycle whether it waits for the next one; otherwise it is stuck with those
 	 * @param callSite where it was opened, null if that was not sampled
 	 */
 	@JsonInclude(JsonInclude.Include.ALWAYS)
 	record MemberEntry(long id, String name, long ageMillis, @Nullable String thread, List<String> holds,
-			String waitsFor, @Nullable List<String> callSite) {
+			String waitsFor, boolean inCycle, @Nullable List<String> callSite) {
 
 	}
 
