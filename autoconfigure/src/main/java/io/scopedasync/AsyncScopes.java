@@ -279,6 +279,20 @@ public interface AsyncScopes {
 	List<Scope> takeLost();
 
 	/**
+	 * Looks for scopes that wait for each other, and ends each such cycle: the youngest
+	 * one's wait fails with a {@link DeadlockException}. Only what two calls in a row
+	 * have seen is ended. Found are waits for a {@link DirectResource} that tells its
+	 * {@linkplain DirectResource#standing standing}, as limiters do, through any number
+	 * of scopes: one goes on neither while all that wait inside it don't, nor while
+	 * nobody whom it waits for does. Whatever is not known to wait goes on: who holds by
+	 * hand, a composed resource, another acquisition under way. A look costs a glance at
+	 * each open scope; between two, nobody pays for it.
+	 * @param found told of each deadlock that is about to be ended, while its members
+	 * still wait
+	 */
+	void breakDeadlocks(Consumer<? super Deadlock> found);
+
+	/**
 	 * The open scopes that hold a resource or wait for it, among them that of the
 	 * {@link #application()}.
 	 * @param resource the resource

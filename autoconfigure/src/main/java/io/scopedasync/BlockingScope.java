@@ -177,6 +177,12 @@ final class BlockingScope<R> extends RunningScope {
 	}
 
 	@Override
+	boolean mayBodyWait() {
+		Thread.State state = this.thread.getState();
+		return state == Thread.State.WAITING || state == Thread.State.BLOCKED;
+	}
+
+	@Override
 	boolean cancelBody() {
 		synchronized (this.bodyLock) {
 			if (this.inBody) {

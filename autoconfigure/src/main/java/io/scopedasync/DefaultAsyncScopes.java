@@ -71,6 +71,8 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final OpenScopes open = new OpenScopes();
 
+	private final DeadlockSearch deadlocks = new DeadlockSearch();
+
 	private final Duration shutdownTimeout;
 
 	private final AtomicBoolean closing = new AtomicBoolean();
@@ -231,6 +233,11 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	@Nullable Entry heldByApplication(Object identity) {
 		ApplicationScope application = this.application;
 		return (application != null) ? application.held(identity) : null;
+	}
+
+	@Override
+	public void breakDeadlocks(Consumer<? super Deadlock> found) {
+		this.deadlocks.run(this.open.snapshot(), Objects.requireNonNull(found, "found"));
 	}
 
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {

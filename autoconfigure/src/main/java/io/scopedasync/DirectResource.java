@@ -46,6 +46,23 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 	 */
 	protected abstract void giveBack(T value);
 
+	/**
+	 * How much a call of this asks for, and then holds.
+	 * @return units, 1 unless overridden
+	 */
+	protected int units() {
+		return 1;
+	}
+
+	/**
+	 * What is given out and who is next, all at one moment: under the lock of the queue.
+	 * Asked for by whoever {@linkplain AsyncScopes#breakDeadlocks looks for deadlocks}.
+	 * @return null unless overridden: then nobody who waits here is found in a deadlock
+	 */
+	protected @Nullable Standing standing() {
+		return null;
+	}
+
 	@Override
 	public final String name() {
 		return this.name;
@@ -69,6 +86,18 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 	@Override
 	public final Mono<Void> release(T value, Exit exit) {
 		return Mono.fromRunnable(() -> giveBack(value));
+	}
+
+	/**
+	 * What is given out, and who is next.
+	 *
+	 * @param free units that the next one could have; less than zero after their total
+	 * was lowered
+	 * @param held units given out, to scopes and by hand
+	 * @param next the head of the queue, null if nobody waits
+	 */
+	public record Standing(int free, int held, @Nullable Waiter next) {
+
 	}
 
 }

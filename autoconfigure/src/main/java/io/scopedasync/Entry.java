@@ -292,6 +292,11 @@ abstract class Entry extends Waiter {
 		return acquisition != null && acquisition.cancellable && move(PENDING, ABANDONED);
 	}
 
+	/** Takes the wait for a direct resource out of its queue, to be refused. */
+	final boolean withdrawDirectly() {
+		return resource() instanceof DirectResource<?> direct && direct.withdraw(this);
+	}
+
 	@Override
 	final void arrived(Object value) {
 		this.value = value;

@@ -89,6 +89,14 @@ abstract class ScopeState extends Entry {
 	 */
 	abstract boolean cancelBody();
 
+	/**
+	 * Whether the running body may be waiting for what it has inside; false if it is seen
+	 * to be busy, or to wait for a limited time only.
+	 */
+	boolean mayBodyWait() {
+		return true;
+	}
+
 	/** The driver is about to leave a scope that has not settled. */
 	void beforeWaiting() {
 	}

@@ -12,11 +12,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 import io.scopedasync.CallSite;
+import io.scopedasync.Deadlock;
 import io.scopedasync.Measured;
 import io.scopedasync.Scope;
 import io.scopedasync.actuate.ScopesDescriptor.EventEntry;
 import io.scopedasync.actuate.ScopesDescriptor.LeakEntry;
 import io.scopedasync.actuate.ScopesDescriptor.LeaksEntry;
+import io.scopedasync.actuate.ScopesDescriptor.MemberEntry;
 import io.scopedasync.actuate.ScopesDescriptor.OpenEntry;
 import io.scopedasync.actuate.ScopesDescriptor.ResourceEntry;
 import io.scopedasync.actuate.ScopesDescriptor.ScopeEntry;
@@ -126,7 +128,13 @@ final class Description {
 	private LeakEntry leak(Leak leak, boolean shown) {
 		String detail = leak.detail().isEmpty() ? "" : value(leak.scope(), leak.detail(), shown);
 		return new LeakEntry(leak.id(), leak.age().toMillis(), leak.state().name(), leak.resources(), leak.parents(),
-				leak.thread(), detail, frames(leak.callSite()));
+				leak.thread(), detail, frames(leak.callSite()),
+				leak.deadlock().stream().map(Description::member).toList());
+	}
+
+	private static MemberEntry member(Deadlock.Member member) {
+		return new MemberEntry(member.id(), member.scope(), member.age().toMillis(), member.thread(), member.holds(),
+				member.waitsFor(), member.inCycle(), frames(member.callSite()));
 	}
 
 	private String value(String name, String value, boolean shown) {

@@ -126,10 +126,30 @@ record ScopesDescriptor(@Nullable String threshold, List<ResourceEntry> resource
 	 * @param thread the thread that opened it, null if that is not known
 	 * @param detail what is to be known beside, masked unless values are shown
 	 * @param callSite where it was opened, null if that was not sampled
+	 * @param deadlock of a deadlock those in it, each waiting for the next, the last for
+	 * the first
 	 */
 	@JsonInclude(JsonInclude.Include.ALWAYS)
 	record LeakEntry(long id, long ageMillis, String state, List<String> resources, List<String> parents,
-			@Nullable String thread, String detail, @Nullable List<String> callSite) {
+			@Nullable String thread, String detail, @Nullable List<String> callSite, List<MemberEntry> deadlock) {
+
+	}
+
+	/**
+	 * A scope that waited for others that waited for it.
+	 *
+	 * @param id the number
+	 * @param name the name
+	 * @param ageMillis how long it was open
+	 * @param thread the thread that opened it, null if that is not known
+	 * @param holds what it held that somebody waited for, in words
+	 * @param waitsFor what it waited for, and who that depended on, in words
+	 * @param inCycle whether it waits for the next one; otherwise it is stuck with those
+	 * @param callSite where it was opened, null if that was not sampled
+	 */
+	@JsonInclude(JsonInclude.Include.ALWAYS)
+	record MemberEntry(long id, String name, long ageMillis, @Nullable String thread, List<String> holds,
+			String waitsFor, boolean inCycle, @Nullable List<String> callSite) {
 
 	}
 

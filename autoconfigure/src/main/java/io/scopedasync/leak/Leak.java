@@ -3,10 +3,12 @@ package io.scopedasync.leak;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 import org.jspecify.annotations.Nullable;
 
 import io.scopedasync.CallSite;
+import io.scopedasync.Deadlock;
 import io.scopedasync.Scope;
 
 /**
@@ -23,9 +25,13 @@ import io.scopedasync.Scope;
  * @param thread the thread that opened it, null if that is not known
  * @param callSite where it was opened, null if that was not sampled
  * @param detail what is to be known beside, empty if nothing is
+ * @param deadlock of a deadlock those in it, each waiting for the next and the last for
+ * the first, which is the scope itself; then those that are stuck with them. Otherwise
+ * empty
  */
 public record Leak(LeakReason reason, String scope, long id, Duration age, Scope.State state, List<String> resources,
-		List<String> parents, @Nullable String thread, @Nullable CallSite callSite, String detail) {
+		List<String> parents, @Nullable String thread, @Nullable CallSite callSite, String detail,
+		List<Deadlock.Member> deadlock) {
 
 	private static final int SHOWN = 16;
 
@@ -35,6 +41,7 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 	public Leak {
 		resources = List.copyOf(resources);
 		parents = List.copyOf(parents);
+		deadlock = List.copyOf(deadlock);
 	}
 
 	/**
@@ -55,6 +62,23 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 	 * @return the record
 	 */
 	public static Leak of(LeakReason reason, Scope scope, String detail) {
+		return of(reason, scope, detail, List.of());
+	}
+
+	/**
+	 * The youngest of scopes that wait for each other.
+	 * @param deadlock the deadlock
+	 * @return the record
+	 */
+	public static Leak of(Deadlock deadlock) {
+		List<Deadlock.Member> members = new ArrayList<>(deadlock.cycle());
+		members.addAll(deadlock.others());
+		int more = deadlock.count() - members.size();
+		return of(LeakReason.DEADLOCK, deadlock.youngest(), (more > 0) ? more + " more are stuck with them" : "",
+				members);
+	}
+
+	private static Leak of(LeakReason reason, Scope scope, String detail, List<Deadlock.Member> deadlock) {
 		List<String> parents = new ArrayList<>();
 		Scope parent = scope.parent();
 		while (parent != null && parents.size() < SHOWN) {
@@ -62,7 +86,7 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 			parent = parent.parent();
 		}
 		return new Leak(reason, scope.name(), scope.id(), scope.age(), scope.state(), scope.resources(), parents,
-				scope.thread(), scope.callSite(), detail);
+				scope.thread(), scope.callSite(), detail, deadlock);
 	}
 
 	/**
@@ -74,7 +98,7 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 	 */
 	public static Leak of(LeakReason reason, String name, String detail) {
 		return new Leak(reason, name, 0, Duration.ZERO, Scope.State.CLOSED, List.of(), List.of(),
-				Thread.currentThread().getName(), null, detail);
+				Thread.currentThread().getName(), null, detail, List.of());
 	}
 
 	/**
@@ -112,7 +136,35 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 		if (this.thread != null) {
 			text.append(", opened on ").append(this.thread);
 		}
+		for (Deadlock.Member member : this.deadlock) {
+			text.append("; ").append(member).append(" (open for ").append(text(member.age()));
+			if (member.thread() != null) {
+				text.append(", opened on ").append(member.thread());
+			}
+			text.append(')');
+		}
 		return text.toString();
+	}
+
+	/** Where it comes from, for the log. */
+	@Nullable Throwable origin() {
+		List<CallSite> known = this.deadlock.stream()
+			.map(Deadlock.Member::callSite)
+			.filter(Objects::nonNull)
+			.map(CallSite.class::cast)
+			.toList();
+		return known.isEmpty() ? this.callSite : new Origins(known);
+	}
+
+	private static final class Origins extends Throwable {
+
+		private static final long serialVersionUID = 1L;
+
+		Origins(List<CallSite> callSites) {
+			super("Scopes that waited for each other", null, true, false);
+			callSites.forEach(this::addSuppressed);
+		}
+
 	}
 
 	static String text(Duration duration) {

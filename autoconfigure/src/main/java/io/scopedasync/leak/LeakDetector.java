@@ -14,14 +14,16 @@ import reactor.core.Disposable;
 import reactor.core.Disposables;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.Deadlock;
 import io.scopedasync.Scope;
 import io.scopedasync.ScopeClock;
 
 /**
  * Looks at all open scopes once per sweep interval. Reports each that is older than its
  * threshold, once, and when one of those ends, that too. Reports those that nobody can
- * reach any more, and ends them, so that what they held is released. One timer in all and
- * none per scope. Keeps no scope alive.
+ * reach any more, and ends them, so that what they held is released; and those that wait
+ * for each other, of which the youngest fails. One timer in all and none per scope. Keeps
+ * no scope alive.
  */
 public final class LeakDetector {
 
@@ -126,6 +128,7 @@ public final class LeakDetector {
 		synchronized (this.reported) {
 			long now = this.clock.nanos();
 			endLost();
+			this.scopes.breakDeadlocks(this::deadlocked);
 			Set<Long> open = new HashSet<>();
 			for (Scope scope : this.scopes.openScopes()) {
 				open.add(scope.id());
@@ -154,6 +157,12 @@ public final class LeakDetector {
 							+ "the publisher, the future or the scope itself.");
 			scope.cancel("nobody can reach it any more");
 		}
+	}
+
+	private void deadlocked(Deadlock deadlock) {
+		this.leaks.report(Leak.of(deadlock),
+				"These waited for each other, so the youngest of them failed with a DeadlockException: acquire in the "
+						+ "same order everywhere, and ask for nothing again inside of what holds it.");
 	}
 
 	private void overdue(Scope scope, long now) {

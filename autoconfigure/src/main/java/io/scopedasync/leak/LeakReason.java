@@ -29,6 +29,11 @@ public enum LeakReason {
 	/** A scope was open still when the one around it ended. */
 	OUTLIVED_PARENT("outlived-parent"),
 
+	/**
+	 * Scopes waited for each other. The one named was the youngest, whose wait was ended.
+	 */
+	DEADLOCK("deadlock"),
+
 	/** A response's body was never read. */
 	UNREAD_BODY("unread-body"),
 

@@ -88,7 +88,7 @@ public final class Leaks {
 				.addKeyValue("scopedAsync.reason", leak.reason().tag())
 				.addKeyValue("scopedAsync.scope", leak.scope())
 				.addKeyValue("scopedAsync.ageMillis", leak.age().toMillis())
-				.setCause(leak.callSite())
+				.setCause(leak.origin())
 				.log("Leak ({}): scope {}. {} Further ones of this name are counted in the meter "
 						+ "scoped.async.leaks (reason {}) and logged at debug level.", leak.reason(), leak, advice,
 						leak.reason());

@@ -220,6 +220,17 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 		}
 
 		@Override
+		protected int units() {
+			return this.permits;
+		}
+
+		@Override
+		protected @Nullable Standing standing() {
+			Slot slot = KeyedLimiter.this.slots.get(this.key);
+			return (slot != null) ? slot.limiter.standing() : null;
+		}
+
+		@Override
 		public Object key() {
 			return this.key;
 		}

@@ -193,6 +193,14 @@ public final class Limiter extends DirectResource<Permit> implements WeightedRes
 		free(permit.permits());
 	}
 
+	@Override
+	protected Standing standing() {
+		synchronized (this) {
+			int free = (int) this.state.get();
+			return new Standing(free, this.total - free, this.queue.peek());
+		}
+	}
+
 	void free(int permits) {
 		if (waiting(this.state.addAndGet(permits)) != 0) {
 			handOver();

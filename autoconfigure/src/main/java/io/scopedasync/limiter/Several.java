@@ -35,6 +35,16 @@ final class Several extends DirectResource<Permit> {
 	}
 
 	@Override
+	protected int units() {
+		return this.permit.permits();
+	}
+
+	@Override
+	protected Standing standing() {
+		return this.limiter.standing();
+	}
+
+	@Override
 	public @Nullable Duration leakThreshold() {
 		return this.limiter.leakThreshold();
 	}

@@ -113,6 +113,31 @@ class InspectorPageTests extends InspectorBrowser {
 	}
 
 	@Test
+	void deadlockIsShownAsACycleInOrder() {
+		this.server.answerWith(InspectorSamples::deadlock);
+		navigate();
+		this.page.locator(".site summary").click();
+		Locator members = this.page.locator(".cycle > li");
+		assertThat(members).hasCount(5);
+		assertThat(members.nth(0)).containsText("TransferService.transfer #318");
+		assertThat(members.nth(0)).containsText("its wait was ended");
+		assertThat(members.nth(0)).containsText("holds 'account-lock' (key no. 2)");
+		assertThat(members.nth(0))
+			.containsText("waits for 'account-lock' (key no. 1), held by 'TransferService.transfer' #301");
+		assertThat(members.nth(1)).containsText("waits for the scope inside it, 'AuditService.note' #322");
+		assertThat(members.nth(3)).containsText("open for 1 min 1 s, opened on scheduling-1");
+		assertThat(this.page.locator(".cycle .back")).hasCount(1);
+		assertThat(this.page.locator(".cycle .stuck")).containsText("stuck with them");
+		members.nth(3).locator("summary").click();
+		assertThat(members.nth(3).locator(".stack .own")).hasText(InspectorSamples.FRAME);
+		screenshot("deadlock-light");
+		this.page.locator("#theme").click();
+		screenshot("deadlock-dark");
+		this.page.setViewportSize(390, 844);
+		screenshot("deadlock-dark-390");
+	}
+
+	@Test
 	void filterKeepsTheScopesAroundAMatch() {
 		navigate();
 		this.page.locator("#filter").fill("TENANT-7");
@@ -164,6 +189,7 @@ class InspectorPageTests extends InspectorBrowser {
 		this.page.locator(".site summary").click();
 		assertThat(row(1).locator(".stack")).hasText(text);
 		assertThat(this.page.locator(".site .stack")).hasText(text);
+		assertThat(this.page.locator(".cycle b")).hasText(text + " #1");
 		assertThat(this.page.locator(".card h3")).hasText(text);
 		assertThat(this.page.locator("img")).hasCount(0);
 		assertThat(this.page.locator("script")).hasCount(1);

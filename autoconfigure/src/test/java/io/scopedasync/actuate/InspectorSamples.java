@@ -112,8 +112,38 @@ final class InspectorSamples {
 		return json("PT1M", List.of(new Resource(text, text, 1, 0, 1, 0)), 1,
 				List.of(new Open(1, text, "RUNNING", text, 5, null, texts, Map.of(text, text), text, text, null, 0,
 						true, texts)),
-				leaks(1, List.of(new Site(text, text, 1, 0, Instant.now(), text,
-						List.of(new Reported(1, 5, text, texts, texts, text, text, texts))))));
+				leaks(1, List.of(new Site(text, text, 1, 0, Instant.now(), text, List.of(new Reported(1, 5, text, texts,
+						texts, text, text, texts, List.of(new Member(1, text, 5, text, texts, text, true, texts))))))));
+	}
+
+	/**
+	 * Two transfers and what the one holds inside, and a third that is stuck with them.
+	 */
+	static String deadlock() {
+		return json("PT1M", resources(3, 3), 0, List.of(),
+				leaks(0, List.of(new Site("deadlock", "TransferService.transfer", 1, 0, Instant.now().minusSeconds(33),
+						"These waited for each other, so the youngest of them failed with a DeadlockException: acquire "
+								+ "in the same order everywhere, and ask for nothing again inside of what holds it.",
+						List.of(new Reported(318, 12_400, "ENTERING", List.of("account-lock", "account-lock"),
+								List.of(), "reactor-http-epoll-2", "", RELEASE_STACK,
+								List.of(new Member(318, "TransferService.transfer", 12_400, "reactor-http-epoll-2",
+										List.of("'account-lock' (key no. 2)"),
+										"'account-lock' (key no. 1), held by 'TransferService.transfer' #301", true,
+										RELEASE_STACK),
+										new Member(301, "TransferService.transfer", 12_950, "reactor-http-epoll-1",
+												List.of("'account-lock' (key no. 1)"),
+												"the scope inside it, 'AuditService.note' #322", true, null),
+										new Member(322, "AuditService.note", 12_900, "reactor-http-epoll-1", List.of(),
+												"'audit-limit', held by 'ImportJob.run' #77 and another one", true,
+												STACK),
+										new Member(77, "ImportJob.run", 61_200, "scheduling-1",
+												List.of("'audit-limit'"),
+												"'account-lock' (key no. 2), held by 'TransferService.transfer' #318",
+												true, STACK),
+										new Member(78, "ImportJob.run", 61_100, "scheduling-1",
+												List.of("'audit-limit'"),
+												"'account-lock' (key no. 2), held by 'TransferService.transfer' #318",
+												false, null))))))));
 	}
 
 	private static Open scope(long id, String name, String state, long age, List<String> resources,
@@ -169,7 +199,17 @@ final class InspectorSamples {
 	}
 
 	record Reported(long id, long ageMillis, String state, List<String> resources, List<String> parents, String thread,
-			String detail, @Nullable List<String> callSite) {
+			String detail, @Nullable List<String> callSite, List<Member> deadlock) {
+
+		Reported(long id, long ageMillis, String state, List<String> resources, List<String> parents, String thread,
+				String detail, @Nullable List<String> callSite) {
+			this(id, ageMillis, state, resources, parents, thread, detail, callSite, List.of());
+		}
+
+	}
+
+	record Member(long id, String name, long ageMillis, String thread, List<String> holds, String waitsFor,
+			boolean inCycle, @Nullable List<String> callSite) {
 
 	}
 

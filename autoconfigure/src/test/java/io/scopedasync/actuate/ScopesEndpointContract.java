@@ -220,7 +220,7 @@ abstract class ScopesEndpointContract {
 			.containsEntry("advice", "Give it a limit.");
 		assertThat(Instant.parse((String) site.get("last"))).isBeforeOrEqualTo(Instant.now());
 		assertThat(JsonPath.<Map<String, Object>>read(json, "$.leaks.sites[0].latest[0]")).containsOnlyKeys("id",
-				"ageMillis", "state", "resources", "parents", "thread", "detail", "callSite");
+				"ageMillis", "state", "resources", "parents", "thread", "detail", "callSite", "deadlock");
 		assertThat(this.application.delete("/scopes").statusCode()).isEqualTo(204);
 		assertThat(JsonPath.<List<Object>>read(ok("/scopes"), "$.leaks.sites")).isEmpty();
 		this.leaks.recovered(this.leaks.suspects().get(scope.id()), Duration.ZERO);

@@ -4,6 +4,7 @@ import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -17,9 +18,12 @@ import reactor.test.scheduler.VirtualTimeScheduler;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
+import io.scopedasync.Deadlock;
 import io.scopedasync.Scope;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeSpec;
+import io.scopedasync.limiter.Limiter;
+import io.scopedasync.limiter.Permit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -99,6 +103,40 @@ class LeakDetectorTests {
 		assertThat(this.leaks.recovered()).isOne();
 		assertThat(this.leaks.open()).isZero();
 		assertThat(output).containsOnlyOnce("Recovered: scope 'import', reported as overdue, ended after about 80 s");
+	}
+
+	@Test
+	void endsADeadlockAtTheSecondLook(CapturedOutput output) {
+		this.detector.start();
+		Limiter left = Limiter.builder("left").build();
+		Limiter right = Limiter.builder("right").build();
+		for (int i = 1; i <= 2; i++) {
+			Scope old = this.scopes.open("old");
+			Scope young = this.scopes.open("young");
+			old.enter(left).block(Duration.ofSeconds(10));
+			young.enter(right).block(Duration.ofSeconds(10));
+			CompletableFuture<Permit> waiting = old.enter(right).toFuture();
+			CompletableFuture<Permit> failing = young.enter(left).toFuture();
+			this.time.advanceTimeBy(Duration.ofSeconds(5));
+			assertThat(this.leaks.count(LeakReason.DEADLOCK)).isEqualTo(i - 1);
+			this.time.advanceTimeBy(Duration.ofSeconds(5));
+			assertThat(this.leaks.count(LeakReason.DEADLOCK)).isEqualTo(i);
+			assertThat(failing).isCompletedExceptionally();
+			young.close().block(Duration.ofSeconds(10));
+			assertThat(waiting).isCompleted();
+			old.close().block(Duration.ofSeconds(10));
+		}
+		Leak leak = this.found.get(0);
+		assertThat(leak.reason()).isEqualTo(LeakReason.DEADLOCK);
+		assertThat(leak.scope()).isEqualTo("young");
+		assertThat(leak.deadlock()).extracting(Deadlock.Member::scope).containsExactly("young", "old");
+		assertThat(leak.deadlock()).extracting(Deadlock.Member::age).containsOnly(Duration.ofSeconds(10));
+		assertThat(this.leaks.open()).isZero();
+		assertThat(output)
+			.containsOnlyOnce("Leak (deadlock): scope 'young' open for 10 s, running, holding "
+					+ "[right, left], opened on main; 'young' #")
+			.contains("holds 'left' and waits for 'right', held by 'young' #")
+			.contains(" (open for 10 s, opened on main). These waited for each other");
 	}
 
 	@Test

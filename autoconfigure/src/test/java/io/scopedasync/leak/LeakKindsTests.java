@@ -9,10 +9,12 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
+import io.scopedasync.DeadlockException;
 import io.scopedasync.Exit;
 import io.scopedasync.Scope;
 import io.scopedasync.ScopeSpec;
@@ -33,6 +35,7 @@ import reactor.core.publisher.Sinks;
 import reactor.netty.DisposableServer;
 import reactor.netty.http.server.HttpServer;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
@@ -78,6 +81,7 @@ class LeakKindsTests {
 		return new SpringApplicationBuilder(Application.class).run("--server.port=0", "--server.address=127.0.0.1",
 				"--spring.main.banner-mode=off", "--management.endpoints.web.exposure.include=prometheus,scopes,health",
 				"--management.endpoint.health.show-details=always", "--scoped-async.limiters.limit.permits=3",
+				"--scoped-async.limiters.left.permits=1", "--scoped-async.limiters.right.permits=1",
 				"--scoped-async.sessions.quotes.base-url=http://127.0.0.1:" + upstream.port(),
 				"--scoped-async.release-timeout=200ms", "--scoped-async.shutdown-timeout=200ms",
 				"--scoped-async.leak-detection.sweep-interval=50ms", "--scoped-async.leak-detection.level=paranoid");
@@ -223,6 +227,28 @@ class LeakKindsTests {
 	}
 
 	@Test
+	void deadlock(CapturedOutput output) throws Exception {
+		Sinks.Empty<Void> bothHold = Sinks.empty();
+		CompletableFuture<String> first = this.service.leftThenRight(bothHold.asMono()).toFuture();
+		CompletableFuture<String> second = this.service.rightThenLeft(bothHold.asMono()).toFuture();
+		bothHold.tryEmitEmpty();
+		assertThat(second).failsWithin(BOUND)
+			.withThrowableOfType(ExecutionException.class)
+			.withCauseInstanceOf(DeadlockException.class)
+			.withMessageContaining("holds 'left' and waits for the scope inside it, 'Service.right' #")
+			.withMessageContaining("holds 'right' and waits for the scope inside it, 'Service.left' #");
+		assertThat(first).succeedsWithin(BOUND).isEqualTo("both");
+		found(LeakReason.DEADLOCK, output, "'Service.left'", "waits for 'left', held by 'Service.leftThenRight' #",
+				"waits for 'right', held by 'Service.rightThenLeft' #", "opened on", "acquire in the same order");
+		assertThat(output).contains("Scopes that waited for each other")
+			.contains("Scope 'Service.leftThenRight' was opened here");
+		assertThat(get("/actuator/scopes")).contains("\"deadlock\":[{\"id\":")
+			.contains("\"holds\":[\"'left'\"]")
+			.contains("LeakKindsTests.deadlock(LeakKindsTests.java");
+		assertThat(this.scopes.openScopes()).isEmpty();
+	}
+
+	@Test
 	void unreadBody(CapturedOutput output) throws Exception {
 		this.service.unread().block(BOUND);
 		found(LeakReason.UNREAD_BODY, output, "'quotes', nobody read the body of GET",
@@ -276,9 +302,12 @@ class LeakKindsTests {
 
 		private final SessionResource session;
 
-		Service(@Qualifier("quotes") WebClient quotes, SessionResource session) {
+		private final ObjectProvider<Service> self;
+
+		Service(@Qualifier("quotes") WebClient quotes, SessionResource session, ObjectProvider<Service> self) {
 			this.quotes = quotes;
 			this.session = session;
+			this.self = self;
 		}
 
 		@ScopedAsync(value = "limit", leakThreshold = "100ms")
@@ -294,6 +323,26 @@ class LeakKindsTests {
 		@ScopedAsync("stuck")
 		Mono<String> releaseStuck() {
 			return Mono.just("x");
+		}
+
+		@ScopedAsync("left")
+		Mono<String> leftThenRight(Mono<Void> bothHold) {
+			return bothHold.then(Mono.defer(() -> this.self.getObject().right()));
+		}
+
+		@ScopedAsync("right")
+		Mono<String> rightThenLeft(Mono<Void> bothHold) {
+			return bothHold.then(Mono.defer(() -> this.self.getObject().left()));
+		}
+
+		@ScopedAsync("left")
+		Mono<String> left() {
+			return Mono.just("both");
+		}
+
+		@ScopedAsync("right")
+		Mono<String> right() {
+			return Mono.just("both");
 		}
 
 		@ScopedAsync("quotes")
@@ -340,8 +389,8 @@ class LeakKindsTests {
 	static class Application {
 
 		@Bean
-		Service service(@Qualifier("quotes") WebClient quotes, SessionResource session) {
-			return new Service(quotes, session);
+		Service service(@Qualifier("quotes") WebClient quotes, SessionResource session, ObjectProvider<Service> self) {
+			return new Service(quotes, session, self);
 		}
 
 		@Bean

@@ -129,7 +129,7 @@ class LeaksTests {
 
 	private static Leak leak(LeakReason reason, String scope, Duration age, Scope.State state, List<String> resources,
 			List<String> parents) {
-		return new Leak(reason, scope, 0, age, state, resources, parents, null, null, "");
+		return new Leak(reason, scope, 0, age, state, resources, parents, null, null, "", List.of());
 	}
 
 }

@@ -3,6 +3,8 @@ package io.scopedasync.demo.gallery;
 import java.util.List;
 
 import io.scopedasync.demo.Story;
+import io.scopedasync.leak.LeakReason;
+import io.scopedasync.test.ExpectedLeaks;
 import io.scopedasync.test.NoLeakedScopes;
 import org.junit.jupiter.api.Test;
 
@@ -28,7 +30,9 @@ class GalleryTests {
 	@Autowired
 	private List<Exhibit> exhibits;
 
+	/** The member "deadlock" makes one. */
 	@Test
+	@ExpectedLeaks(LeakReason.DEADLOCK)
 	void everyMemberIsListedAndTellsItsStory() {
 		List<GalleryController.Member> members = this.web.get()
 			.uri("/gallery")

@@ -1,0 +1,61 @@
+package io.scopedasync.demo.gallery;
+
+import java.time.Duration;
+
+import io.scopedasync.AsyncScopes;
+import io.scopedasync.DeadlockException;
+import io.scopedasync.ScopeSpec;
+import io.scopedasync.demo.Story;
+import io.scopedasync.limiter.Limiter;
+import reactor.core.publisher.Mono;
+import reactor.util.retry.Retry;
+
+import org.springframework.stereotype.Component;
+
+/**
+ * Two that take the same two permits in opposite order. Leak detection finds them: the
+ * younger one fails, so that the older one goes on, and has better luck when it tries
+ * again.
+ */
+@Component
+class DeadlockExhibit implements Exhibit {
+
+	private final AsyncScopes scopes;
+
+	DeadlockExhibit(AsyncScopes scopes) {
+		this.scopes = scopes;
+	}
+
+	@Override
+	public String member() {
+		return "deadlock";
+	}
+
+	@Override
+	public String description() {
+		return "two scopes that wait for each other: found by who holds and who waits, the younger one fails and tries again";
+	}
+
+	@Override
+	public Mono<?> show(Story story) {
+		Limiter left = Limiter.builder("left").build();
+		Limiter right = Limiter.builder("right").build();
+		Mono<String> older = transfer(story, "older", left, right);
+		Mono<String> younger = transfer(story, "younger", right, left)
+			.doOnError(DeadlockException.class, (error) -> story.note("younger", error.getMessage()))
+			.retryWhen(Retry.max(1).filter(DeadlockException.class::isInstance));
+		return Mono.zip(older, younger, (first, second) -> first + ", then " + second);
+	}
+
+	/** The pause is long enough for the other one to take its first permit. */
+	private Mono<String> transfer(Story story, String name, Limiter first, Limiter second) {
+		return this.scopes.with(ScopeSpec.of(name).entering(first), (scope) -> {
+			story.note(name, "holds " + first.name() + " and asks for " + second.name());
+			return Mono.delay(Duration.ofMillis(100)).then(scope.enter(second)).map((permit) -> {
+				story.note(name, "has both");
+				return name;
+			});
+		});
+	}
+
+}
