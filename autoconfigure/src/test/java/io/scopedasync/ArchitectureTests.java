@@ -47,18 +47,23 @@ class ArchitectureTests {
 			"io.scopedasync.DeadlineExceededException", "io.scopedasync.DirectResource", "io.scopedasync.Exit",
 			"io.scopedasync.Exit$Cancelled", "io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed",
 			"io.scopedasync.KeyedResource", "io.scopedasync.Measured", "io.scopedasync.Measured$Usage",
-			"io.scopedasync.NoScopeException", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
+			"io.scopedasync.NoScopeException", "io.scopedasync.PerKey", "io.scopedasync.QueueBuilder",
+			"io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
 			"io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException",
 			"io.scopedasync.ScopeObserver", "io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
 			"io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec", "io.scopedasync.ScopeWatcher",
 			"io.scopedasync.ScopedAsyncException", "io.scopedasync.WaitQueue", "io.scopedasync.Waiter",
-			"io.scopedasync.WeightedResource", "io.scopedasync.limiter.KeyedLimiter",
+			"io.scopedasync.Waiter$Loan", "io.scopedasync.WeightedResource", "io.scopedasync.limiter.KeyedLimiter",
 			"io.scopedasync.limiter.KeyedLimiter$Statistics", "io.scopedasync.limiter.Limiter",
 			"io.scopedasync.limiter.Limiter$Statistics", "io.scopedasync.limiter.LimiterBuilder",
 			"io.scopedasync.limiter.Permit", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak",
 			"io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher",
 			"io.scopedasync.leak.LeakListener", "io.scopedasync.leak.LeakReason", "io.scopedasync.leak.Leaks",
-			"io.scopedasync.leak.LeakDetector");
+			"io.scopedasync.leak.LeakDetector", "io.scopedasync.sync.Barrier",
+			"io.scopedasync.sync.BarrierBrokenException", "io.scopedasync.sync.Condition", "io.scopedasync.sync.Event",
+			"io.scopedasync.sync.Hold", "io.scopedasync.sync.KeyedLock", "io.scopedasync.sync.KeyedLock$Statistics",
+			"io.scopedasync.sync.Lock", "io.scopedasync.sync.Lock$Statistics", "io.scopedasync.sync.LockBuilder",
+			"io.scopedasync.sync.ReadWriteLock", "io.scopedasync.sync.ReadWriteLock$Statistics");
 
 	@Test
 	void theCoreSeesNothingOfSpringOrMicrometer() {
