@@ -1,6 +1,7 @@
 package io.scopedasync.sync;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -165,14 +166,18 @@ public final class Condition {
 				if (next == null) {
 					return;
 				}
-				this.queue.remove(next);
-				Wait wait = this.lent.get(next);
-				if (wait != null) {
-					wait.woken = true;
-				}
+				leave(next).woken = true;
 			}
 			this.lock.takeBack(next);
 		}
+	}
+
+	/** Takes a waiter out of the queue, under the lock of this. */
+	private Wait leave(Waiter waiter) {
+		Wait wait = Objects.requireNonNull(this.lent.get(waiter), "wait");
+		this.queue.remove(waiter);
+		wait.asleep = false;
+		return wait;
 	}
 
 	private Mono<Void> requireHeld(String what) {
@@ -197,6 +202,11 @@ public final class Condition {
 	final class Wait {
 
 		final Waiter.Loan loan;
+
+		/**
+		 * Whether it stands in the condition's queue, and not yet in that of the lock.
+		 */
+		private boolean asleep = true;
 
 		/** Written under the condition's lock, read after the hand-over that follows. */
 		private boolean woken;
@@ -238,9 +248,11 @@ public final class Condition {
 		@Override
 		protected boolean withdraw(Waiter waiter) {
 			synchronized (Condition.this) {
-				if (!Condition.this.queue.remove(waiter)) {
+				Wait wait = Condition.this.lent.get(waiter);
+				if (wait == null || !wait.asleep) {
 					return false;
 				}
+				leave(waiter);
 			}
 			Condition.this.lock.takeBack(waiter);
 			return false;
