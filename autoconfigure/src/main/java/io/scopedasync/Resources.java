@@ -161,7 +161,7 @@ final class Resources {
 
 		@Override
 		public Nesting nesting() {
-			return Nesting.SEPARATE;
+			return (this.resource.nesting() == Nesting.REFUSE) ? Nesting.REFUSE : Nesting.SEPARATE;
 		}
 
 	}
