@@ -45,7 +45,11 @@ abstract class Gate<T> extends DirectResource<T> implements Measured {
 		return all;
 	}
 
-	final synchronized int waiting() {
+	/**
+	 * How many wait.
+	 * @return the number now
+	 */
+	public final synchronized int waiting() {
 		return this.queue.size();
 	}
 
