@@ -283,7 +283,7 @@ public interface AsyncResource<T> {
 
 	/**
 	 * The same resource, acquired anew even under a scope that holds it: the inner one
-	 * shadows the outer one.
+	 * shadows the outer one. What refuses to be asked for again still does.
 	 * @return a resource that does not join
 	 */
 	default AsyncResource<T> fresh() {

@@ -55,6 +55,11 @@ abstract class Entry extends Waiter {
 	/** Not a resource but a scope inside this one, {@link #value}. */
 	static final int CHILD = 9;
 
+	/**
+	 * Held until a {@link Waiter} of a scope inside this one borrowed it, and not now.
+	 */
+	static final int LENT = 11;
+
 	static final VarHandle STATE;
 
 	static {
@@ -226,9 +231,11 @@ abstract class Entry extends Waiter {
 			return false;
 		}
 		if (resource.nesting() == AsyncResource.Nesting.REFUSE) {
-			throw new IllegalStateException(
-					"'" + resource.name() + "' is held already by scope '" + holder.scope().spec.name
-							+ "' around this one: asking again would wait for itself. Ask for it once.");
+			String as = holder.resource().name();
+			throw new IllegalStateException("'" + resource.name() + "' is held already"
+					+ (as.equals(resource.name()) ? "" : ", as '" + as + "',") + " by scope '"
+					+ holder.scope().spec.name
+					+ "' around this one: asking again would wait for itself. Ask for it once.");
 		}
 		Object held = holder.find(resource.identity());
 		if (held == null) {
@@ -323,6 +330,15 @@ abstract class Entry extends Waiter {
 
 	/** The scope took the acquisition back, or stopped waiting for it. */
 	void abandoned() {
+	}
+
+	@Override
+	public final @Nullable Loan borrow(AsyncResource<?> resource) {
+		Entry holder = scope().holder(resource.identity());
+		if (holder == null || holder == this || !holder.move(ARRIVED, LENT)) {
+			return null;
+		}
+		return () -> holder.move(LENT, ARRIVED);
 	}
 
 	// Release.

@@ -187,7 +187,7 @@ final class Resources {
 
 		@Override
 		public Nesting nesting() {
-			return Nesting.SEPARATE;
+			return (this.resource.nesting() == Nesting.REFUSE) ? Nesting.REFUSE : Nesting.SEPARATE;
 		}
 
 		@Override

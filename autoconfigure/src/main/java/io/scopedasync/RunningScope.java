@@ -73,6 +73,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	@Override
+	public final AsyncScopes scopes() {
+		return this.scopes;
+	}
+
+	@Override
 	public final @Nullable RunningScope parent() {
 		ScopeExtras extras = this.extras;
 		StackedEntry inParent = (extras != null) ? extras.inParent : null;

@@ -52,6 +52,12 @@ public interface Scope {
 	@Nullable CallSite callSite();
 
 	/**
+	 * Who opened the scope, for more of them inside it.
+	 * @return its {@link AsyncScopes}
+	 */
+	AsyncScopes scopes();
+
+	/**
 	 * The scope around this one.
 	 * @return the parent, null at the root
 	 */

@@ -43,6 +43,10 @@ abstract class ScopeUnwinding extends ScopeState {
 					entry.release(end());
 				}
 			}
+			case LENT -> {
+				// By a scope inside this one that was given up: it keeps what it gets.
+				entry.move(LENT, GONE);
+			}
 			case RELEASING -> {
 				// Parts have limits of their own.
 				return !(entry.value instanceof Parts) && isOverdue(entry) && giveUpRelease(entry);

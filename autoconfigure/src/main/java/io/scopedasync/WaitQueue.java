@@ -15,6 +15,9 @@ public final class WaitQueue {
 
 	private int size;
 
+	/** The first of those that may run out of time. */
+	private @Nullable Waiter firstExpiring;
+
 	/**
 	 * Appends a waiter.
 	 * @param waiter not in any queue
@@ -22,6 +25,25 @@ public final class WaitQueue {
 	 * @param now nanoseconds of the owner's clock
 	 */
 	public void add(Waiter waiter, int units, long now) {
+		waiter.expiring = false;
+		append(waiter, units, now);
+	}
+
+	/**
+	 * Appends a waiter that may run out of time.
+	 * @param waiter not in any queue
+	 * @param units how much it waits for
+	 * @param now nanoseconds of the owner's clock
+	 */
+	public void addExpiring(Waiter waiter, int units, long now) {
+		waiter.expiring = true;
+		append(waiter, units, now);
+		if (this.firstExpiring == null) {
+			this.firstExpiring = waiter;
+		}
+	}
+
+	private void append(Waiter waiter, int units, long now) {
 		waiter.queued = true;
 		waiter.units = units;
 		waiter.queuedAt = now;
@@ -43,6 +65,14 @@ public final class WaitQueue {
 	 */
 	public @Nullable Waiter peek() {
 		return this.head;
+	}
+
+	/**
+	 * The oldest of those that may run out of time.
+	 * @return null if there is none
+	 */
+	public @Nullable Waiter firstExpiring() {
+		return this.firstExpiring;
 	}
 
 	/**
@@ -69,6 +99,13 @@ public final class WaitQueue {
 		}
 		else {
 			after.previous = before;
+		}
+		if (this.firstExpiring == waiter) {
+			// Each is passed over once, so in the long run this takes no time.
+			while (after != null && !after.expiring) {
+				after = after.next;
+			}
+			this.firstExpiring = after;
 		}
 		waiter.previous = null;
 		waiter.next = null;

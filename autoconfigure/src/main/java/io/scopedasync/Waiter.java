@@ -15,6 +15,9 @@ public abstract class Waiter {
 
 	boolean queued;
 
+	/** Whether it may run out of time; set by the queue. */
+	boolean expiring;
+
 	/** How much it waits for; set by the queue. */
 	int units;
 
@@ -65,6 +68,17 @@ public abstract class Waiter {
 		return null;
 	}
 
+	/**
+	 * Takes what the innermost scope around this waiter holds of a resource out of that
+	 * scope's hands for as long as this waiter waits: the scope then does not hold it,
+	 * nor gives it back if it ends before.
+	 * @param resource what is held
+	 * @return the loan; null if no scope around holds it, or this waiter is in none
+	 */
+	public @Nullable Loan borrow(AsyncResource<?> resource) {
+		return null;
+	}
+
 	/** Notes the value. */
 	abstract void arrived(Object value);
 
@@ -73,5 +87,19 @@ public abstract class Waiter {
 
 	/** Goes on with what was noted. */
 	abstract void resume();
+
+	/**
+	 * What a scope held before {@link Waiter#borrow}.
+	 */
+	@FunctionalInterface
+	public interface Loan {
+
+		/**
+		 * Puts it back into the hands of the scope, which gives it back at its end.
+		 * @return false if the scope has ended without: whoever borrowed keeps it
+		 */
+		boolean end();
+
+	}
 
 }

@@ -31,12 +31,17 @@ class CaseCoverageTests {
 	private static final int[] LIMITER = { 100, 101, 102, 104, 105, 108, 109, 110, 112, 113, 114, 115, 116, 117, 118,
 			119, 120 };
 
+	private static final int[] LOCK = { 121, 122, 123, 124, 126 };
+
+	private static final int[] CONDITION = { 127, 128, 129, 130, 132, 133, 134, 135, 137 };
+
 	private static final int[] INTEGRATION = { 172, 177, 178, 179 };
 
 	@Test
 	void everyPromisedCaseIsShown() throws Exception {
 		Set<Integer> missing = new TreeSet<>();
-		for (int[] area : new int[][] { SCOPE_BASICS, SUPPRESSION, CANCELLATION, LIMITER, INTEGRATION }) {
+		for (int[] area : new int[][] { SCOPE_BASICS, SUPPRESSION, CANCELLATION, LIMITER, LOCK, CONDITION,
+				INTEGRATION }) {
 			IntStream.of(area).forEach(missing::add);
 		}
 		missing.removeAll(shown());

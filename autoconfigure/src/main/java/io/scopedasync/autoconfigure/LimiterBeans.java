@@ -36,19 +36,8 @@ final class LimiterBeans {
 		ScopedAsyncProperties.Limiter own = properties.getLimiters().get(name);
 		LimiterSettings settings = LimiterSettings.of(name, (own != null) ? own : new ScopedAsyncProperties.Limiter(),
 				properties.getDefaults().getLimiter());
-		builder.permits(settings.permits());
-		if (settings.maxWaiting() != null) {
-			builder.maxWaiting(settings.maxWaiting());
-		}
-		if (settings.acquireTimeout() != null) {
-			builder.acquireTimeout(settings.acquireTimeout());
-		}
-		if (settings.leakThreshold() != null) {
-			builder.leakThreshold(settings.leakThreshold());
-		}
-		clock.ifAvailable(builder::clock);
-		watcher.ifAvailable(builder::watcher);
-		return builder.build();
+		settings.queue().applyTo(builder, clock, watcher);
+		return builder.permits(settings.permits()).build();
 	}
 
 }

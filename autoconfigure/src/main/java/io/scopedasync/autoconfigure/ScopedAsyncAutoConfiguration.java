@@ -22,12 +22,12 @@ import org.springframework.context.annotation.Role;
 
 /**
  * Auto-configuration of scopes, of the {@code @ScopedAsync} advice, and of the limiters
- * that properties define.
+ * and locks that properties define.
  */
 @AutoConfiguration
 @ConditionalOnBooleanProperty(name = "scoped-async.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(ScopedAsyncProperties.class)
-@Import(LimiterRegistrar.class)
+@Import({ LimiterRegistrar.class, LockRegistrar.class })
 public final class ScopedAsyncAutoConfiguration {
 
 	@Bean

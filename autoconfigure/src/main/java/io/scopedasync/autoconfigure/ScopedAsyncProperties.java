@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 
 /**
- * Configuration properties of scopes, limiters and leak detection.
+ * Configuration properties of scopes, limiters, locks and leak detection.
  */
 @ConfigurationProperties("scoped-async")
 public final class ScopedAsyncProperties {
@@ -34,6 +34,11 @@ public final class ScopedAsyncProperties {
 	 * Limiters by name. Each is a bean of that name.
 	 */
 	private Map<String, Limiter> limiters = new LinkedHashMap<>();
+
+	/**
+	 * Locks by name. Each is a bean of that name.
+	 */
+	private Map<String, Lock> locks = new LinkedHashMap<>();
 
 	private final Defaults defaults = new Defaults();
 
@@ -77,6 +82,14 @@ public final class ScopedAsyncProperties {
 		this.limiters = limiters;
 	}
 
+	public Map<String, Lock> getLocks() {
+		return this.locks;
+	}
+
+	public void setLocks(Map<String, Lock> locks) {
+		this.locks = locks;
+	}
+
 	public Defaults getDefaults() {
 		return this.defaults;
 	}
@@ -98,14 +111,20 @@ public final class ScopedAsyncProperties {
 	}
 
 	/**
-	 * What is not said of a limiter itself.
+	 * What is not said of a limiter or a lock itself.
 	 */
 	public static final class Defaults {
 
 		private final Limiter limiter = new Limiter();
 
+		private final Lock lock = new Lock();
+
 		public Limiter getLimiter() {
 			return this.limiter;
+		}
+
+		public Lock getLock() {
+			return this.lock;
 		}
 
 	}
@@ -113,35 +132,12 @@ public final class ScopedAsyncProperties {
 	/**
 	 * A limiter.
 	 */
-	public static final class Limiter {
+	public static final class Limiter extends QueueProperties {
 
 		/**
 		 * How many scopes may hold a permit at once.
 		 */
 		private @Nullable Integer permits;
-
-		/**
-		 * How many callers may wait; further ones are rejected at once. Unlimited unless
-		 * set.
-		 */
-		private @Nullable Integer maxWaiting;
-
-		/**
-		 * How long a caller may wait. Unlimited unless set.
-		 */
-		private @Nullable Duration acquireTimeout;
-
-		/**
-		 * Whether there is a limiter of these settings for each key, instead of one for
-		 * all.
-		 */
-		private @Nullable Boolean keyed;
-
-		/**
-		 * Age from which a scope that holds a permit counts as overdue. That of leak
-		 * detection unless set.
-		 */
-		private @Nullable Duration leakThreshold;
 
 		public @Nullable Integer getPermits() {
 			return this.permits;
@@ -151,36 +147,24 @@ public final class ScopedAsyncProperties {
 			this.permits = permits;
 		}
 
-		public @Nullable Integer getMaxWaiting() {
-			return this.maxWaiting;
+	}
+
+	/**
+	 * A lock.
+	 */
+	public static final class Lock extends QueueProperties {
+
+		/**
+		 * Whether there may be many readers instead of one writer.
+		 */
+		private @Nullable Boolean readWrite;
+
+		public @Nullable Boolean getReadWrite() {
+			return this.readWrite;
 		}
 
-		public void setMaxWaiting(@Nullable Integer maxWaiting) {
-			this.maxWaiting = maxWaiting;
-		}
-
-		public @Nullable Duration getAcquireTimeout() {
-			return this.acquireTimeout;
-		}
-
-		public void setAcquireTimeout(@Nullable Duration acquireTimeout) {
-			this.acquireTimeout = acquireTimeout;
-		}
-
-		public @Nullable Duration getLeakThreshold() {
-			return this.leakThreshold;
-		}
-
-		public void setLeakThreshold(@Nullable Duration leakThreshold) {
-			this.leakThreshold = leakThreshold;
-		}
-
-		public @Nullable Boolean getKeyed() {
-			return this.keyed;
-		}
-
-		public void setKeyed(@Nullable Boolean keyed) {
-			this.keyed = keyed;
+		public void setReadWrite(@Nullable Boolean readWrite) {
+			this.readWrite = readWrite;
 		}
 
 	}

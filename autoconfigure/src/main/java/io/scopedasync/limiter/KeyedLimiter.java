@@ -2,7 +2,6 @@ package io.scopedasync.limiter;
 
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentHashMap;
 
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +9,7 @@ import io.scopedasync.AsyncResource;
 import io.scopedasync.DirectResource;
 import io.scopedasync.KeyedResource;
 import io.scopedasync.Measured;
+import io.scopedasync.PerKey;
 import io.scopedasync.Waiter;
 
 /**
@@ -21,25 +21,9 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 	private final LimiterBuilder<KeyedLimiter> settings;
 
-	private final ConcurrentHashMap<Object, Slot> slots = new ConcurrentHashMap<>();
+	private final PerKey<Limiter> limiters = new PerKey<>(this::newLimiter, Limiter::idle);
 
 	private volatile int permits;
-
-	/**
-	 * A limiter and how many hold or wait for its permits; counted inside the map's
-	 * per-key lock.
-	 */
-	private static final class Slot {
-
-		final Limiter limiter;
-
-		int users;
-
-		Slot(Limiter limiter) {
-			this.limiter = limiter;
-		}
-
-	}
 
 	private KeyedLimiter(LimiterBuilder<KeyedLimiter> settings) {
 		this.settings = settings;
@@ -73,7 +57,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 	@Override
 	public String name() {
-		return this.settings.name;
+		return this.settings.name();
 	}
 
 	@Override
@@ -92,7 +76,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 					"Limiter '" + name() + "' can't have " + total + " permits: give zero or more.");
 		}
 		this.permits = total;
-		this.slots.values().forEach((slot) -> follow(slot.limiter));
+		this.limiters.forEach(this::follow);
 	}
 
 	@Override
@@ -115,27 +99,21 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 	 * @return the sums now
 	 */
 	public Statistics statistics() {
-		int keys = 0;
-		int borrowed = 0;
-		int waiting = 0;
-		for (Slot slot : this.slots.values()) {
-			Limiter.Statistics statistics = slot.limiter.statistics();
-			keys++;
-			borrowed += statistics.borrowed();
-			waiting += statistics.waiting();
-		}
-		return new Statistics(this.permits, keys, borrowed, waiting);
+		int[] sums = new int[3];
+		this.limiters.forEach((limiter) -> {
+			Limiter.Statistics statistics = limiter.statistics();
+			sums[0]++;
+			sums[1] += statistics.borrowed();
+			sums[2] += statistics.waiting();
+		});
+		return new Statistics(this.permits, sums[0], sums[1], sums[2]);
 	}
 
 	private Limiter enter(Object key) {
-		Slot slot = this.slots.compute(key, (k, present) -> {
-			Slot used = (present != null) ? present : new Slot(newLimiter(k));
-			used.users++;
-			return used;
-		});
+		Limiter limiter = this.limiters.enter(key);
 		// It may have been made while the total was being changed.
-		follow(slot.limiter);
-		return slot.limiter;
+		follow(limiter);
+		return limiter;
 	}
 
 	/** The total may change again meanwhile: the last one holds. */
@@ -146,18 +124,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 	}
 
 	private Limiter newLimiter(Object key) {
-		return new Limiter(this.settings, () -> leave(key));
-	}
-
-	private void leave(Object key) {
-		this.slots.computeIfPresent(key, (k, slot) -> {
-			slot.users--;
-			if (slot.users > 0) {
-				return slot;
-			}
-			slot.limiter.stopTimer();
-			return null;
-		});
+		return new Limiter(this.settings, () -> this.limiters.leave(key));
 	}
 
 	@Override
@@ -202,7 +169,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 				return limiter.attempt(waiter, this.permits) ? new Permit(limiter, this.permits, false) : null;
 			}
 			catch (RuntimeException ex) {
-				leave(this.key);
+				KeyedLimiter.this.limiters.leave(this.key);
 				throw ex;
 			}
 		}
@@ -210,8 +177,8 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 		@Override
 		protected boolean withdraw(Waiter waiter) {
 			// Still there: the waiter is one of its users.
-			Slot slot = KeyedLimiter.this.slots.get(this.key);
-			return slot != null && slot.limiter.withdraw(waiter);
+			Limiter limiter = KeyedLimiter.this.limiters.find(this.key);
+			return limiter != null && limiter.withdraw(waiter);
 		}
 
 		@Override
@@ -226,8 +193,8 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 		@Override
 		protected @Nullable Standing standing() {
-			Slot slot = KeyedLimiter.this.slots.get(this.key);
-			return (slot != null) ? slot.limiter.standing() : null;
+			Limiter limiter = KeyedLimiter.this.limiters.find(this.key);
+			return (limiter != null) ? limiter.standing() : null;
 		}
 
 		@Override
@@ -237,7 +204,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 
 		@Override
 		public @Nullable Duration leakThreshold() {
-			return KeyedLimiter.this.settings.leakThreshold;
+			return KeyedLimiter.this.settings.leakThreshold();
 		}
 
 		@Override

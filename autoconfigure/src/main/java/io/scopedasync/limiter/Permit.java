@@ -57,7 +57,7 @@ public final class Permit implements AutoCloseable {
 			throw new IllegalStateException("This permit of limiter '" + this.limiter.name()
 					+ "' was given back already: close each permit once.");
 		}
-		this.limiter.free(this.permits);
+		this.limiter.close(this);
 	}
 
 	@Override

@@ -37,7 +37,8 @@ class AheadOfTimeTests {
 		AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext();
 		TestPropertyValues
 			.of("scoped-async.limiters.one.permits=1", "scoped-async.limiters.tenants.permits=1",
-					"scoped-async.limiters.tenants.keyed=true")
+					"scoped-async.limiters.tenants.keyed=true", "scoped-async.locks.account.keyed=true",
+					"scoped-async.locks.prices.read-write=true")
 			.applyTo(context);
 		AnnotationConfigUtils.registerAnnotationConfigProcessors(context);
 		context.register(AopAutoConfiguration.class, ScopedAsyncAutoConfiguration.class, Service.class);
@@ -50,7 +51,11 @@ class AheadOfTimeTests {
 		assertThat(files.getGeneratedFiles(Kind.CLASS).keySet())
 			.anyMatch((path) -> path.contains("AheadOfTimeTests$Service$$SpringCGLIB$$0"));
 		String sources = sources(files);
-		assertThat(sources).contains("LimiterBeans.limiter(").contains("LimiterBeans.keyedLimiter(");
+		assertThat(sources).contains("LimiterBeans.limiter(")
+			.contains("LimiterBeans.keyedLimiter(")
+			.contains("LockBeans.keyedLock(")
+			.contains("LockBeans.readWriteLock(")
+			.contains("LockBeans.write(");
 		RuntimeHints hints = generation.getRuntimeHints();
 		assertThat(RuntimeHintsPredicates.reflection().onMethodInvocation(Service.class, "name")).accepts(hints);
 	}
