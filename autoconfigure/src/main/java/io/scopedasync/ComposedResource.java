@@ -6,6 +6,7 @@ import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * Acquired under the mask of the scope, so plain operators are safe here: no cancel
@@ -32,9 +33,22 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	private Mono<Pair> second(Object first) {
 		AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) RawResource.view(this.resource, first)),
 				"the function given to flatMap returned null");
-		return RawResource.acquire(second)
-			.map((raw) -> new Pair(first, second, raw))
+		Function<Context, Context> brought = contextOf(first);
+		Mono<?> acquire = RawResource.acquire(second);
+		return ((brought != null) ? acquire.contextWrite(brought) : acquire).map((raw) -> new Pair(first, second, raw))
 			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
+	}
+
+	private @Nullable Function<Context, Context> contextOf(Object first) {
+		return RawResource.context(this.resource, first);
+	}
+
+	@Override
+	public @Nullable Function<Context, Context> contextRaw(Object raw) {
+		Pair pair = (Pair) raw;
+		Function<Context, Context> first = contextOf(pair.first());
+		Function<Context, Context> second = RawResource.context(pair.resource(), pair.second());
+		return (first == null) ? second : (second == null) ? first : first.andThen(second);
 	}
 
 	private Mono<Pair> undo(Object first, Throwable error) {
@@ -107,6 +121,11 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	@Override
 	public String name() {
 		return this.resource.name();
+	}
+
+	@Override
+	public AsyncResource<R> fresh() {
+		return new ComposedResource<>(this.resource.fresh(), this.next);
 	}
 
 	@Override

@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * What the factories and combinators of {@link AsyncResource} return.
@@ -106,6 +107,16 @@ final class Resources {
 		}
 
 		@Override
+		public @Nullable Function<Context, Context> context(T value) {
+			return contextRaw(value);
+		}
+
+		@Override
+		public @Nullable Function<Context, Context> contextRaw(Object raw) {
+			return RawResource.context(this.resource, raw);
+		}
+
+		@Override
 		public String name() {
 			return this.resource.name();
 		}
@@ -151,6 +162,11 @@ final class Resources {
 			return this.name;
 		}
 
+		@Override
+		public AsyncResource<T> fresh() {
+			return new Named<>(this.resource.fresh(), this.name);
+		}
+
 	}
 
 	static final class Fresh<T> extends Wrapper<T> {
@@ -184,6 +200,11 @@ final class Resources {
 		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
 			return super.exitRaw(raw, exit).defaultIfEmpty(exit).map(this::suppress);
+		}
+
+		@Override
+		public AsyncResource<T> fresh() {
+			return new Suppressing<>(this.resource.fresh(), this.types);
 		}
 
 		private Exit suppress(Exit exit) {
@@ -227,6 +248,11 @@ final class Resources {
 				ScopeExtras.suppress(error, failed.error());
 				return Mono.just(Exit.failed(error));
 			});
+		}
+
+		@Override
+		public AsyncResource<T> fresh() {
+			return new ReleaseErrorFirst<>(this.resource.fresh());
 		}
 
 	}

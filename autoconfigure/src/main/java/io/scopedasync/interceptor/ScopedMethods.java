@@ -225,7 +225,7 @@ final class ScopedMethods implements MethodInterceptor {
 	}
 
 	private static AsyncResource<?> fresh(AsyncResource<?> resource, boolean fresh) {
-		return (fresh && resource.nesting() != AsyncResource.Nesting.SEPARATE) ? resource.fresh() : resource;
+		return fresh ? resource.fresh() : resource;
 	}
 
 }
