@@ -18,9 +18,18 @@ final class ComposedResource<T, R> extends RawResource<R> {
 
 	private final Function<? super T, ? extends AsyncResource<R>> next;
 
+	private final Object identity;
+
 	ComposedResource(AsyncResource<T> resource, Function<? super T, ? extends AsyncResource<R>> next) {
 		this.resource = resource;
 		this.next = Objects.requireNonNull(next, "next");
+		this.identity = this;
+	}
+
+	private ComposedResource(ComposedResource<T, R> fresh) {
+		this.resource = fresh.resource.fresh();
+		this.next = fresh.next;
+		this.identity = fresh.identity;
 	}
 
 	@Override
@@ -125,7 +134,12 @@ final class ComposedResource<T, R> extends RawResource<R> {
 
 	@Override
 	public AsyncResource<R> fresh() {
-		return new ComposedResource<>(this.resource.fresh(), this.next);
+		return new ComposedResource<>(this);
+	}
+
+	@Override
+	public Object identity() {
+		return this.identity;
 	}
 
 	@Override

@@ -4,7 +4,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactory;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.r2dbc.R2dbc;
-import io.scopedasync.r2dbc.UnitOfWorkResource;
+import io.scopedasync.r2dbc.UnitOfWork;
 
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
@@ -14,6 +14,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandi
 import org.springframework.context.annotation.Bean;
 import org.springframework.r2dbc.connection.R2dbcTransactionManager;
 import org.springframework.transaction.reactive.TransactionSynchronizationManager;
+import org.springframework.transaction.support.DefaultTransactionDefinition;
 
 /**
  * Auto-configuration of connections and units of work over the application's database.
@@ -34,15 +35,17 @@ public final class ScopedAsyncR2dbcAutoConfiguration {
 	@Bean(R2dbc.UNIT_OF_WORK)
 	@ConditionalOnSingleCandidate(R2dbcTransactionManager.class)
 	@ConditionalOnMissingBean(name = R2dbc.UNIT_OF_WORK)
-	UnitOfWorkResource unitOfWork(R2dbcTransactionManager transactions) {
+	AsyncResource<UnitOfWork> unitOfWork(R2dbcTransactionManager transactions) {
 		return R2dbc.unitOfWork(transactions);
 	}
 
 	@Bean(R2dbc.READ_ONLY_UNIT_OF_WORK)
 	@ConditionalOnSingleCandidate(R2dbcTransactionManager.class)
 	@ConditionalOnMissingBean(name = R2dbc.READ_ONLY_UNIT_OF_WORK)
-	UnitOfWorkResource readOnlyUnitOfWork(R2dbcTransactionManager transactions) {
-		return R2dbc.unitOfWork(transactions).readOnly();
+	AsyncResource<UnitOfWork> readOnlyUnitOfWork(R2dbcTransactionManager transactions) {
+		DefaultTransactionDefinition definition = new DefaultTransactionDefinition();
+		definition.setReadOnly(true);
+		return R2dbc.unitOfWork(transactions, definition).named(R2dbc.READ_ONLY_UNIT_OF_WORK);
 	}
 
 }

@@ -4,17 +4,18 @@ import java.util.function.Function;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactory;
-import io.r2dbc.spi.ValidationDepth;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
 import io.scopedasync.r2dbc.LeasedConnection.Lease;
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 import org.springframework.r2dbc.connection.ConnectionFactoryUtils;
 import org.springframework.transaction.reactive.TransactionContext;
+import org.springframework.transaction.reactive.TransactionSynchronization;
 import org.springframework.transaction.reactive.TransactionSynchronizationManager;
 
 /**
@@ -35,7 +36,7 @@ final class LeasedConnection implements AsyncResource<Lease> {
 
 	@Override
 	public Mono<Lease> acquire() {
-		return Mono.deferContextual((around) -> (!this.separate && isKnown(around)) ? joined(around) : own(around));
+		return Mono.deferContextual((around) -> (!this.separate && isKnown(around)) ? joined(around) : own());
 	}
 
 	private boolean isKnown(ContextView around) {
@@ -48,49 +49,55 @@ final class LeasedConnection implements AsyncResource<Lease> {
 
 	private Mono<Lease> joined(ContextView around) {
 		Context context = TransactionContexts.joining(around);
-		return ConnectionFactoryUtils.getConnection(this.connections)
-			.map((connection) -> new Lease(connection, context, false));
+		TransactionSynchronizationManager known = TransactionContexts.resources(context);
+		return ConnectionFactoryUtils.getConnection(this.connections).map((connection) -> {
+			LentConnection lent = (known.getResource(this.connections) instanceof LentConnection found) ? found : null;
+			return new Lease(connection, context, lent, false);
+		});
 	}
 
-	private Mono<Lease> own(ContextView around) {
-		Context context = TransactionContexts.separate();
-		TransactionSynchronizationManager known = TransactionContexts.resources(context);
-		if (!this.separate && around.hasKey(TransactionContext.class)) {
-			// Connections to other databases: they stay those of the scopes around.
-			around.<TransactionContext>get(TransactionContext.class).getResources().forEach(known::bindResource);
-		}
+	private Mono<Lease> own() {
 		return ConnectionFactoryUtils.getConnection(this.connections).map((connection) -> {
-			known.bindResource(this.connections, new LentConnection(connection));
-			return new Lease(connection, context, true);
+			GuardedConnection guarded = new GuardedConnection(connection);
+			LentConnection lent = new LentConnection(guarded);
+			Context context = TransactionContexts.separate();
+			TransactionSynchronizationManager known = TransactionContexts.resources(context);
+			known.bindResource(this.connections, lent);
+			// Spring leaves a connection to another database open unless it is told when
+			// to close it.
+			known.initSynchronization();
+			return new Lease(guarded, context, lent, true);
 		}).contextWrite(TransactionContexts.separate().readOnly());
 	}
 
 	@Override
 	public @Nullable Function<Context, Context> context(Lease lease) {
-		return (context) -> context.putAll(lease.context().readOnly());
+		return lease.write();
 	}
 
 	@Override
 	public Mono<Void> release(Lease lease, Exit exit) {
-		Connection connection = lease.connection();
-		if (!lease.owned()) {
-			return ConnectionFactoryUtils.releaseConnection(connection, this.connections)
-				.contextWrite(lease.context().readOnly());
+		LentConnection lent = lease.lent();
+		if (lent == null || !lease.owned()) {
+			return Mono.empty();
 		}
-		TransactionContexts.resources(lease.context()).unbindResourceIfPossible(this.connections);
-		if (exit instanceof Exit.Completed) {
-			return Mono.from(connection.close());
-		}
-		// What was cancelled may be under way still, and its answer on the way. The next
-		// one would get that, or wait for it.
-		return Mono.from(connection.validate(ValidationDepth.REMOTE))
-			.onErrorReturn(false)
-			.flatMap((clean) -> clean ? Mono.from(connection.close()) : Unclean.closeAndGiveBack(connection));
+		Mono<Void> others = Mono.defer(() -> completeOthers(lease.resources(), exit)).contextWrite(lease.write());
+		return lent.end().then(Flux.concatDelayError(others, lent.giveBack(exit)).then());
+	}
+
+	/** What Spring has opened on the way ends with the scope. */
+	private Mono<Void> completeOthers(TransactionSynchronizationManager known, Exit exit) {
+		int status = (exit instanceof Exit.Completed) ? TransactionSynchronization.STATUS_COMMITTED
+				: TransactionSynchronization.STATUS_ROLLED_BACK;
+		return Flux.fromIterable(known.getSynchronizations())
+			.concatMapDelayError((other) -> other.beforeCompletion().then(other.afterCompletion(status)))
+			.then();
 	}
 
 	@Override
 	public Mono<Void> abort(Lease lease) {
-		return lease.owned() ? Unclean.closeAndGiveBack(lease.connection()) : Mono.empty();
+		LentConnection lent = lease.lent();
+		return (lent != null && lease.owned()) ? lent.closeByForce() : Mono.empty();
 	}
 
 	@Override
@@ -108,9 +115,19 @@ final class LeasedConnection implements AsyncResource<Lease> {
 	 *
 	 * @param connection the connection
 	 * @param context Spring's entries in the Reactor context
+	 * @param lent null if it is that of a transaction of Spring's
 	 * @param owned whether this scope closes it
 	 */
-	record Lease(Connection connection, Context context, boolean owned) {
+	record Lease(Connection connection, Context context, @Nullable LentConnection lent, boolean owned) {
+
+		Function<Context, Context> write() {
+			return (context) -> context.putAll(this.context.readOnly());
+		}
+
+		TransactionSynchronizationManager resources() {
+			return TransactionContexts.resources(this.context);
+		}
+
 	}
 
 }

@@ -3,12 +3,10 @@ package io.scopedasync.r2dbc;
 import java.util.function.Function;
 
 import io.r2dbc.spi.Connection;
-import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 
 import org.springframework.r2dbc.connection.ConnectionHolder;
 import org.springframework.transaction.ReactiveTransaction;
-import org.springframework.transaction.reactive.TransactionSynchronization;
 
 /**
  * A transaction that is the scope's. Commits when the body completes and rolls back when
@@ -22,17 +20,13 @@ public final class UnitOfWork {
 
 	private final Connection connection;
 
-	private final Context context;
+	private final Function<Context, Context> context;
 
-	/** Whether the connection was made for it, and not for a scope around. */
-	private final boolean owned;
-
-	UnitOfWork(ReactiveTransaction transaction, ConnectionHolder holder, Context context, boolean owned) {
+	UnitOfWork(ReactiveTransaction transaction, ConnectionHolder holder, Function<Context, Context> context) {
 		this.transaction = transaction;
 		this.holder = holder;
 		this.connection = holder.getConnection();
 		this.context = context;
-		this.owned = owned;
 	}
 
 	/**
@@ -68,7 +62,7 @@ public final class UnitOfWork {
 	 * @return for {@code contextWrite}
 	 */
 	public Function<Context, Context> context() {
-		return (context) -> context.putAll(this.context.readOnly());
+		return this.context;
 	}
 
 	ReactiveTransaction transaction() {
@@ -78,26 +72,6 @@ public final class UnitOfWork {
 	/** Whether one that joined has failed. Spring notes it, and would commit. */
 	boolean isDoomed() {
 		return isNew() && this.holder.isRollbackOnly();
-	}
-
-	/**
-	 * Before Spring gives a connection back of which it does not know whether it was
-	 * rolled back.
-	 */
-	TransactionSynchronization closingUnknown() {
-		return new TransactionSynchronization() {
-			@Override
-			public Mono<Void> afterCompletion(int status) {
-				return (status == STATUS_UNKNOWN) ? Unclean.close(UnitOfWork.this.connection) : Mono.empty();
-			}
-		};
-	}
-
-	Mono<Void> abort() {
-		if (!isNew()) {
-			return Mono.empty();
-		}
-		return this.owned ? Unclean.closeAndGiveBack(this.connection) : Unclean.close(this.connection);
 	}
 
 }

@@ -59,7 +59,7 @@ abstract class DatabaseContract {
 
 	final AsyncResource<Connection> connection = R2dbc.connection(this.pool);
 
-	final UnitOfWorkResource unitOfWork = R2dbc.unitOfWork(this.manager);
+	final AsyncResource<UnitOfWork> unitOfWork = R2dbc.unitOfWork(this.manager);
 
 	/** Beside the pool. */
 	final DatabaseClient beside = DatabaseClient.create(database());
@@ -92,7 +92,7 @@ abstract class DatabaseContract {
 
 	void assertWhole() {
 		PoolMetrics metrics = this.pool.getMetrics().orElseThrow();
-		Awaitility.await().atMost(BOUND).untilAsserted(() -> {
+		Awaitility.await().pollInterval(Duration.ofMillis(2)).atMost(BOUND).untilAsserted(() -> {
 			assertThat(metrics.acquiredSize()).as("lent").isZero();
 			assertThat(metrics.pendingAcquireSize()).as("waiting").isZero();
 			assertThat(metrics.allocatedSize()).as("neither lent nor idle").isEqualTo(metrics.idleSize());

@@ -6,6 +6,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 
 import io.r2dbc.spi.Connection;
 import io.scopedasync.Case;
@@ -18,7 +19,8 @@ import reactor.core.publisher.Sinks;
 
 import org.springframework.r2dbc.connection.ConnectionFactoryUtils;
 import org.springframework.transaction.UnexpectedRollbackException;
-import org.springframework.transaction.annotation.Isolation;
+import org.springframework.transaction.TransactionDefinition;
+import org.springframework.transaction.support.DefaultTransactionDefinition;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -29,10 +31,13 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  */
 abstract class UnitOfWorkContract extends DatabaseContract {
 
+	/** The connection that Spring uses here. */
 	private Mono<Connection> springs() {
-		return ConnectionFactoryUtils.getConnection(this.pool)
-			.flatMap((connection) -> ConnectionFactoryUtils.releaseConnection(connection, this.pool)
-				.thenReturn(connection));
+		return this.client.inConnection((connection) -> Mono.just(target(connection)));
+	}
+
+	private static Connection target(Connection connection) {
+		return ConnectionFactoryUtils.getTargetConnection(connection);
 	}
 
 	// One unit of work.
@@ -93,7 +98,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 	@Test
 	void isTheConnectionOfEverythingInside() {
 		this.scopes.use(this.unitOfWork, (work) -> springs().doOnNext((connection) -> {
-			assertThat(connection).isSameAs(work.connection());
+			assertThat(connection).isSameAs(target(work.connection()));
 			assertThat(this.pool.getMetrics().orElseThrow().acquiredSize()).isEqualTo(1);
 		}).then(this.unitOfWork.held()).doOnNext((held) -> assertThat(held).isSameAs(work))).block(BOUND);
 	}
@@ -102,9 +107,9 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 	void isTheConnectionOfWhatABodyEnters() {
 		this.scopes
 			.with((scope) -> scope.enter(this.unitOfWork)
-				.flatMap(
-						(work) -> springs().doOnNext((connection) -> assertThat(connection).isSameAs(work.connection()))
-							.then(both(1))))
+				.flatMap((work) -> springs()
+					.doOnNext((connection) -> assertThat(connection).isSameAs(target(work.connection())))
+					.then(both(1))))
 			.block(BOUND);
 		assertThat(rows(1)).isEqualTo(2);
 	}
@@ -141,11 +146,13 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 
 	@Test
 	void readsOnly() {
+		DefaultTransactionDefinition definition = new DefaultTransactionDefinition();
+		definition.setReadOnly(true);
+		definition.setIsolationLevel(TransactionDefinition.ISOLATION_SERIALIZABLE);
 		this.scopes
-			.use(this.unitOfWork.readOnly().isolation(Isolation.SERIALIZABLE),
+			.use(R2dbc.unitOfWork(this.manager, definition),
 					(work) -> this.client.sql("select count(*) from part").fetch().one())
 			.block(BOUND);
-		assertThat(this.unitOfWork.readOnly().name()).isEqualTo(R2dbc.READ_ONLY_UNIT_OF_WORK);
 	}
 
 	// Joining.
@@ -178,7 +185,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 											.then(Mono.error(new IllegalStateException("expected")))))
 								.onErrorComplete())
 						.block(BOUND))
-			.withMessageContaining("'unitOfWork' was rolled back")
+			.withMessageContaining("was rolled back")
 			.withMessageContaining("fresh");
 		assertThat(rows(1)).isZero();
 	}
@@ -191,7 +198,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 				return both(2);
 			}))
 				.then(springs())
-				.doOnNext((connection) -> assertThat(connection).isSameAs(outer.connection()))
+				.doOnNext((connection) -> assertThat(connection).isSameAs(target(outer.connection())))
 				.then(Mono.error(new IllegalStateException("expected"))))
 			.block(BOUND));
 		assertThat(rows(1)).isZero();
@@ -213,7 +220,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 				() -> this.scopes
 					.use(this.unitOfWork,
 							(work) -> both(1).then(springs())
-								.doOnNext((connection) -> assertThat(connection).isSameAs(work.connection()))
+								.doOnNext((connection) -> assertThat(connection).isSameAs(target(work.connection())))
 								.as(this.transactional::transactional)
 								.then(Mono.error(new IllegalStateException("expected"))))
 					.block(BOUND));
@@ -225,7 +232,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 		assertThatIllegalStateException()
 			.isThrownBy(() -> springs().flatMap((around) -> this.scopes.use(this.unitOfWork, (work) -> {
 				assertThat(work.isNew()).isFalse();
-				assertThat(work.connection()).isSameAs(around);
+				assertThat(target(work.connection())).isSameAs(around);
 				return both(1);
 			}))
 				.then(Mono.error(new IllegalStateException("expected")))
@@ -241,15 +248,15 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 	@Test
 	void aConnectionIsThatOfEverythingInside() {
 		this.scopes.use(this.connection,
-				(connection) -> springs().doOnNext((found) -> assertThat(found).isSameAs(connection))
+				(connection) -> springs().doOnNext((found) -> assertThat(found).isSameAs(target(connection)))
 					.then(both(1))
 					.then(springs())
-					.doOnNext((found) -> assertThat(found).isSameAs(connection))
+					.doOnNext((found) -> assertThat(found).isSameAs(target(connection)))
 					.then(this.scopes.use(this.connection, (inner) -> {
 						assertThat(inner).isSameAs(connection);
 						return springs();
 					}))
-					.doOnNext((found) -> assertThat(found).isSameAs(connection)))
+					.doOnNext((found) -> assertThat(found).isSameAs(target(connection))))
 			.block(BOUND);
 		assertThat(rows(1)).isEqualTo(2);
 	}
@@ -263,12 +270,12 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 								(work) -> both(1)
 									.doOnNext((value) -> assertThat(work.connection()).isSameAs(connection)))
 						.then(springs())
-						.doOnNext((found) -> assertThat(found).isSameAs(connection))
+						.doOnNext((found) -> assertThat(found).isSameAs(target(connection)))
 						.then(this.scopes.use(this.unitOfWork,
 								(work) -> both(2).then(Mono.error(new IllegalStateException("expected")))))
 						.onErrorComplete()
 						.then(springs())
-						.doOnNext((found) -> assertThat(found).isSameAs(connection))
+						.doOnNext((found) -> assertThat(found).isSameAs(target(connection)))
 						// Each statement for itself again.
 						.then(both(3)))
 			.block(BOUND);
@@ -292,7 +299,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 	void aFreshConnectionIsNotThatOfTheScopeAround() {
 		this.scopes.use(this.connection, (outer) -> this.scopes.use(this.connection.fresh(), (inner) -> {
 			assertThat(inner).isNotSameAs(outer);
-			return springs().doOnNext((found) -> assertThat(found).isSameAs(inner));
+			return springs().doOnNext((found) -> assertThat(found).isSameAs(target(inner)));
 		})).block(BOUND);
 		this.scopes
 			.use(this.unitOfWork,
@@ -341,7 +348,7 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 		assertThat(atEachStep((unit) -> query, true)).isGreaterThan(3);
 	}
 
-	private int atEachStep(java.util.function.IntFunction<Mono<?>> program, boolean failing) {
+	private int atEachStep(IntFunction<Mono<?>> program, boolean failing) {
 		for (int at = 0; true; at++) {
 			int chosen = at;
 			AtomicInteger steps = new AtomicInteger();
