@@ -4,11 +4,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * A recipe: how to acquire a {@code T} and how to release it, Python's {@code __aenter__}
@@ -67,6 +69,19 @@ public interface AsyncResource<T> {
 	 */
 	default Mono<Void> abort(T value) {
 		return Mono.empty();
+	}
+
+	/**
+	 * What this brings into the Reactor context while it is held: a transaction, a user.
+	 * Seen by the resources acquired after it, the body, the releases, and the scopes
+	 * inside. What a body enters is seen by what it subscribes to afterwards, unless an
+	 * operator in between ({@code contextWrite}) has fixed its context before.
+	 * @param value what was acquired
+	 * @return null unless overridden: nothing. A function for {@code contextWrite}
+	 * otherwise; if it fails, so does the scope
+	 */
+	default @Nullable Function<Context, Context> context(T value) {
+		return null;
 	}
 
 	/**
@@ -309,6 +324,19 @@ public interface AsyncResource<T> {
 	 */
 	default AsyncResource<T> releaseErrorFirst() {
 		return new Resources.ReleaseErrorFirst<>(this);
+	}
+
+	/**
+	 * A pool of what this makes: acquired once, lent to one scope after the other, and
+	 * released when it is not to be lent any more.
+	 * @param settings told how large, how long and what is used again
+	 * @return the pool, to be closed
+	 * @throws IllegalArgumentException if a setting makes no sense
+	 */
+	default PooledResource<T> pooled(Consumer<? super PoolSettings<T>> settings) {
+		PoolSettings<T> chosen = new PoolSettings<>(name());
+		settings.accept(chosen);
+		return new PooledResource<>(this, chosen);
 	}
 
 	/**

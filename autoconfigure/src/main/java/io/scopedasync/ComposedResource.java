@@ -6,6 +6,7 @@ import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * Acquired under the mask of the scope, so plain operators are safe here: no cancel
@@ -17,9 +18,18 @@ final class ComposedResource<T, R> extends RawResource<R> {
 
 	private final Function<? super T, ? extends AsyncResource<R>> next;
 
+	private final Object identity;
+
 	ComposedResource(AsyncResource<T> resource, Function<? super T, ? extends AsyncResource<R>> next) {
 		this.resource = resource;
 		this.next = Objects.requireNonNull(next, "next");
+		this.identity = this;
+	}
+
+	private ComposedResource(ComposedResource<T, R> fresh) {
+		this.resource = fresh.resource.fresh();
+		this.next = fresh.next;
+		this.identity = fresh.identity;
 	}
 
 	@Override
@@ -33,8 +43,9 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	private Mono<Pair> second(Object first) {
 		AsyncResource<R> second = Objects.requireNonNull(this.next.apply((T) RawResource.view(this.resource, first)),
 				"the function given to flatMap returned null");
-		return RawResource.acquire(second)
-			.doOnNext(ComposedResource::arrived)
+		Function<Context, Context> brought = contextOf(first);
+		Mono<?> acquire = RawResource.acquire(second);
+		return ((brought != null) ? acquire.contextWrite(brought) : acquire).doOnNext(ComposedResource::arrived)
 			.map((raw) -> new Pair(first, second, raw))
 			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(second.name())));
 	}
@@ -43,6 +54,18 @@ final class ComposedResource<T, R> extends RawResource<R> {
 		if (raw instanceof Parts parts) {
 			parts.detach();
 		}
+	}
+
+	private @Nullable Function<Context, Context> contextOf(Object first) {
+		return RawResource.context(this.resource, first);
+	}
+
+	@Override
+	public @Nullable Function<Context, Context> contextRaw(Object raw) {
+		Pair pair = (Pair) raw;
+		Function<Context, Context> first = contextOf(pair.first());
+		Function<Context, Context> second = RawResource.context(pair.resource(), pair.second());
+		return (first == null) ? second : (second == null) ? first : first.andThen(second);
 	}
 
 	private Mono<Pair> undo(Object first, Throwable error) {
@@ -122,6 +145,16 @@ final class ComposedResource<T, R> extends RawResource<R> {
 	@Override
 	public String name() {
 		return this.resource.name();
+	}
+
+	@Override
+	public AsyncResource<R> fresh() {
+		return new ComposedResource<>(this);
+	}
+
+	@Override
+	public Object identity() {
+		return this.identity;
 	}
 
 	@Override

@@ -119,6 +119,14 @@ final class EnteredEntry<T> extends StackedEntry {
 			if (now != GONE) {
 				recordAcquired(ScopeRecorder.Outcome.SUCCESS);
 				scope.holds(this);
+				try {
+					scope.bringContext(this);
+				}
+				catch (Throwable ex) {
+					// Held all the same, until the scope ends.
+					this.sink.error(ex);
+					return;
+				}
 			}
 			this.sink.success((T) RawResource.view(resource(), value()));
 		}

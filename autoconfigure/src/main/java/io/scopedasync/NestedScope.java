@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -197,16 +198,31 @@ abstract class NestedScope extends ScopeMachine {
 		Context context = extras.context;
 		if (context == null) {
 			context = callerContext();
+			RunningScope parent = parent();
+			if (parent != null && !context.hasKey(Scope.class)) {
+				// Found on the thread or named by hand: what it holds brought something
+				// that the caller's context can't know.
+				context = parent.context().putAll(context.readOnly());
+			}
 			if (extras.carried != null) {
 				context = this.scopes.carrier.write(extras.carried, context);
 			}
 			if (extras.observed != null) {
 				context = extras.observed.write(context);
 			}
-			context = context.put(Scope.class, scope());
-			extras.context = context;
+			context = extras.see(context.put(Scope.class, scope()));
 		}
 		return context;
+	}
+
+	/** Once held, a resource may bring something into the context of what follows. */
+	final void bringContext(Entry entry) {
+		Object value = (entry.resource instanceof DirectResource) ? null : entry.held();
+		Function<Context, Context> brought = (value != null) ? RawResource.context(entry.resource(), value) : null;
+		if (brought != null) {
+			context();
+			extras().see(brought);
+		}
 	}
 
 	/** The innermost entry that holds a resource: here, around, or in the application. */

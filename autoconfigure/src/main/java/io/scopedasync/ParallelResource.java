@@ -9,6 +9,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 import reactor.core.publisher.Operators;
 
 /**
@@ -87,6 +88,11 @@ final class ParallelResource<R> extends RawResource<R> {
 	@Override
 	Object view(Object raw) {
 		return ((Parts) raw).value();
+	}
+
+	@Override
+	@Nullable Function<Context, Context> contextRaw(Object raw) {
+		return ((Parts) raw).context();
 	}
 
 	@Override

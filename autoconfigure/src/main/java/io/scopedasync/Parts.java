@@ -2,11 +2,13 @@ package io.scopedasync;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * What one scope holds of a {@link ParallelResource}: a {@link Holding} per part. While
@@ -257,6 +259,16 @@ final class Parts implements Subscription, Holding.Holder {
 			}
 		}
 		return null;
+	}
+
+	/** What they bring into the context, in order of acquisition. */
+	@Nullable Function<Context, Context> context() {
+		Function<Context, Context> all = null;
+		for (Holding part : snapshotHeld()) {
+			Function<Context, Context> one = RawResource.context(part.resource(), part.value());
+			all = (all == null) ? one : (one == null) ? all : all.andThen(one);
+		}
+		return all;
 	}
 
 	Mono<Exit> exit(Exit exit) {

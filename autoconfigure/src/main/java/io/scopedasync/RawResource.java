@@ -1,7 +1,10 @@
 package io.scopedasync;
 
+import java.util.function.Function;
+
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * A resource whose scope keeps more than the body sees: a composition has two values to
@@ -44,6 +47,9 @@ abstract class RawResource<T> implements AsyncResource<T> {
 		return resource instanceof RawResource<?> r && r.isFresh();
 	}
 
+	/** What it brings into the context, null for nothing. */
+	abstract @Nullable Function<Context, Context> contextRaw(Object raw);
+
 	static Mono<?> acquire(AsyncResource<?> resource) {
 		return (resource instanceof RawResource<?> r) ? r.acquireRaw() : resource.acquire();
 	}
@@ -57,6 +63,12 @@ abstract class RawResource<T> implements AsyncResource<T> {
 	@SuppressWarnings("unchecked")
 	static Mono<Void> abort(AsyncResource<?> resource, Object raw) {
 		return (resource instanceof RawResource<?> r) ? r.abortRaw(raw) : ((AsyncResource<Object>) resource).abort(raw);
+	}
+
+	@SuppressWarnings("unchecked")
+	static @Nullable Function<Context, Context> context(AsyncResource<?> resource, Object raw) {
+		return (resource instanceof RawResource<?> r) ? r.contextRaw(raw)
+				: ((AsyncResource<Object>) resource).context(raw);
 	}
 
 	static Object view(AsyncResource<?> resource, Object raw) {

@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * What the factories and combinators of {@link AsyncResource} return.
@@ -116,6 +117,16 @@ final class Resources {
 		}
 
 		@Override
+		public @Nullable Function<Context, Context> context(T value) {
+			return contextRaw(value);
+		}
+
+		@Override
+		public @Nullable Function<Context, Context> contextRaw(Object raw) {
+			return RawResource.context(this.resource, raw);
+		}
+
+		@Override
 		public String name() {
 			return this.resource.name();
 		}
@@ -159,6 +170,11 @@ final class Resources {
 		@Override
 		public String name() {
 			return this.name;
+		}
+
+		@Override
+		public AsyncResource<T> fresh() {
+			return new Named<>(this.resource.fresh(), this.name);
 		}
 
 	}
@@ -217,6 +233,11 @@ final class Resources {
 			return super.exitRaw(raw, exit).defaultIfEmpty(exit).map(this::suppress);
 		}
 
+		@Override
+		public AsyncResource<T> fresh() {
+			return new Suppressing<>(this.resource.fresh(), this.types);
+		}
+
 		private Exit suppress(Exit exit) {
 			if (!(exit instanceof Exit.Failed failed)) {
 				return exit;
@@ -258,6 +279,11 @@ final class Resources {
 				ScopeExtras.suppress(error, failed.error());
 				return Mono.just(Exit.failed(error));
 			});
+		}
+
+		@Override
+		public AsyncResource<T> fresh() {
+			return new ReleaseErrorFirst<>(this.resource.fresh());
 		}
 
 	}

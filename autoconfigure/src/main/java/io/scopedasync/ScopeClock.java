@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
@@ -80,6 +81,14 @@ public final class ScopeClock {
 	 */
 	public Disposable scheduleNanos(Runnable task, long delay) {
 		return this.scheduler.schedule(task, Math.max(0, delay), TimeUnit.NANOSECONDS);
+	}
+
+	/**
+	 * This clock as pools read it. Its days are not those of the calendar.
+	 * @return a view of this clock
+	 */
+	public Clock toClock() {
+		return new PoolClock(this);
 	}
 
 	/** A duration of centuries is as good as for ever. */

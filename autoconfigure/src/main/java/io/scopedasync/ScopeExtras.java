@@ -1,5 +1,7 @@
 package io.scopedasync;
 
+import java.util.function.Function;
+
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Sinks;
 import reactor.util.context.Context;
@@ -50,6 +52,24 @@ final class ScopeExtras {
 
 	/** Who waits for the end beside the caller; guarded by the scope. */
 	Sinks.@Nullable Empty<Void> settled;
+
+	/** The first who asks makes it, others may ask at the same moment. */
+	synchronized Context see(Context made) {
+		Context context = this.context;
+		if (context == null) {
+			context = made;
+			this.context = made;
+		}
+		return context;
+	}
+
+	/** Changes a context that is there. */
+	synchronized void see(Function<Context, Context> brought) {
+		Context context = this.context;
+		if (context != null) {
+			this.context = brought.apply(context);
+		}
+	}
 
 	/**
 	 * Puts on the calling thread what belongs to the scope; null if nothing does.

@@ -240,8 +240,20 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		else if (now == ARRIVED) {
 			entry.recordAcquired(Outcome.SUCCESS);
+			try {
+				scope().bringContext(entry);
+			}
+			catch (Throwable ex) {
+				brokenContext(ex);
+			}
 		}
 		return now != PENDING;
+	}
+
+	private void brokenContext(Throwable error) {
+		if (!decide(Exit.failed(error))) {
+			scope().undelivered(error);
+		}
 	}
 
 	@Override

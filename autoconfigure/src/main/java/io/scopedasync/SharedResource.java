@@ -2,9 +2,11 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * A user's view of a {@link Sharing}: acquiring is waiting for what is shared, releasing
@@ -60,6 +62,11 @@ class SharedResource<T> extends RawResource<T> {
 	@Override
 	final Object view(Object raw) {
 		return shared(raw).value();
+	}
+
+	@Override
+	final @Nullable Function<Context, Context> contextRaw(Object raw) {
+		return shared(raw).context();
 	}
 
 	@Override

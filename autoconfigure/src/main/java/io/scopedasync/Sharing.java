@@ -5,11 +5,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.MonoSink;
+import reactor.util.context.Context;
 
 /**
  * Who uses what is shared: counts the users of one acquisition, keeps those that wait for
@@ -236,6 +238,10 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 
 		@Nullable Object find(Object identity) {
 			return this.holding.findOwn(identity);
+		}
+
+		@Nullable Function<Context, Context> context() {
+			return RawResource.context(this.holding.resource(), this.holding.value());
 		}
 
 		/** Gives back; if that ends it, completes when it has ended. */

@@ -74,7 +74,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 		this.pool = PoolBuilder.from(Mono.defer(this::make))
 			.sizeBetween(options.minSize, options.maxSize)
 			.maxPendingAcquire(options.maxWaiting)
-			.clock(new PoolClock(options.clock))
+			.clock(options.clock.toClock())
 			.pendingAcquireTimer((task, limit) -> options.clock.schedule(task, limit))
 			.evictionPredicate((session, use) -> use.idleTime() >= options.idleTime.toMillis()
 					|| options.lifeTime != null && use.lifeTime() >= options.lifeTime.toMillis())

@@ -1,4 +1,4 @@
-package io.scopedasync.webclient;
+package io.scopedasync;
 
 import java.time.Clock;
 import java.time.Instant;
@@ -6,10 +6,8 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.concurrent.TimeUnit;
 
-import io.scopedasync.ScopeClock;
-
 /**
- * The clock of scopes as the pool reads it, for the ages of sessions. Its days are not
+ * The clock of scopes as pools read it, for the ages of what they keep. Its days are not
  * those of the calendar.
  */
 final class PoolClock extends Clock {

@@ -1,0 +1,287 @@
+package io.scopedasync;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiPredicate;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.pool.InstrumentedPool;
+import reactor.pool.PoolAcquirePendingLimitException;
+import reactor.pool.PoolAcquireTimeoutException;
+import reactor.pool.PoolBuilder;
+import reactor.pool.PoolShutdownException;
+import reactor.pool.PooledRef;
+import reactor.util.context.Context;
+
+/**
+ * A pool of what a resource makes: a scope is lent an object, works with it alone, and
+ * gives it back at its end; scopes inside join it. Made by {@link AsyncResource#pooled}.
+ * <p>
+ * An object is made by the resource's {@code acquire()}, outside any scope: a scope that
+ * goes away meanwhile loses its place, and the object goes to the next one. It is
+ * destroyed by {@code release}, told how the scope ended whose end destroys it, or that
+ * all was well if it was idle. Waiting can be cancelled and gives back by itself; it is
+ * first come, first served.
+ *
+ * @param <T> what is pooled
+ */
+public final class PooledResource<T> extends RawResource<T> implements Measured {
+
+	private static final Logger logger = LoggerFactory.getLogger(PooledResource.class);
+
+	private final AsyncResource<T> resource;
+
+	private final InstrumentedPool<Pooled> pool;
+
+	private final int maxSize;
+
+	private final int maxWaiting;
+
+	private final Duration acquireTimeout;
+
+	private final BiPredicate<? super T, ? super Exit> reuse;
+
+	/** Objects made and not yet destroyed, those in the making included. */
+	private final AtomicInteger open = new AtomicInteger();
+
+	private final AtomicBoolean closing = new AtomicBoolean();
+
+	private final Sinks.Empty<Void> disposed = Sinks.empty();
+
+	private final Sinks.Empty<Void> allGone = Sinks.empty();
+
+	PooledResource(AsyncResource<T> resource, PoolSettings<T> settings) {
+		settings.check();
+		this.resource = resource;
+		this.maxSize = settings.maxSize;
+		this.maxWaiting = settings.maxWaiting;
+		this.acquireTimeout = settings.acquireTimeout;
+		this.reuse = settings.reuse;
+		PoolBuilder<Pooled, ?> builder = PoolBuilder.from(Mono.defer(this::make))
+			.sizeBetween(settings.minSize, settings.maxSize)
+			.maxPendingAcquire(settings.maxWaiting)
+			.clock(settings.clock.toClock())
+			.pendingAcquireTimer((task, limit) -> settings.clock.schedule(task, limit))
+			.destroyHandler(this::destroy);
+		this.pool = evicting(builder, settings.idleTime, settings.lifeTime).buildPool();
+	}
+
+	private static <P> PoolBuilder<P, ?> evicting(PoolBuilder<P, ?> builder, @Nullable Duration idleTime,
+			@Nullable Duration lifeTime) {
+		if (idleTime == null && lifeTime == null) {
+			return builder;
+		}
+		builder.evictionPredicate((pooled, use) -> idleTime != null && use.idleTime() >= idleTime.toMillis()
+				|| lifeTime != null && use.lifeTime() >= lifeTime.toMillis());
+		return (idleTime != null) ? builder.evictInBackground(idleTime) : builder;
+	}
+
+	private Mono<Pooled> make() {
+		this.open.incrementAndGet();
+		// The pool finishes this even if the scope that asked for it is gone: it is none
+		// of that one's context.
+		return RawResource.acquire(this.resource)
+			.map(Pooled::new)
+			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(name())))
+			.doOnError((error) -> gone())
+			.contextWrite((context) -> Context.empty());
+	}
+
+	private Mono<Void> destroy(Pooled pooled) {
+		return Mono.deferContextual((context) -> {
+			Exit end = pooled.end;
+			Mono.defer(() -> RawResource.exit(this.resource, pooled.raw, (end != null) ? end : Exit.completed()))
+				.then()
+				.contextWrite(context)
+				.subscribe(null, (error) -> destroyed(pooled, error), () -> destroyed(pooled, null));
+			return pooled.destroyed.asMono();
+		});
+	}
+
+	private void destroyed(Pooled pooled, @Nullable Throwable error) {
+		boolean told = (error != null && pooled.end != null) ? pooled.destroyed.tryEmitError(error).isSuccess()
+				: !pooled.destroyed.tryEmitEmpty().isFailure() && error == null;
+		if (error != null && !told) {
+			logger.warn("An object of pool '{}' could not be destroyed", name(), error);
+		}
+		gone(pooled);
+	}
+
+	private void gone(Pooled pooled) {
+		if (pooled.gone.compareAndSet(false, true)) {
+			gone();
+		}
+	}
+
+	private void gone() {
+		if (this.open.decrementAndGet() == 0 && this.closing.get()) {
+			this.allGone.tryEmitEmpty();
+		}
+	}
+
+	@Override
+	Mono<?> acquireRaw() {
+		// Nothing asynchronous may follow the pool: what is between it and the scope
+		// could lose an object to a cancel.
+		return this.pool.acquire(this.acquireTimeout).onErrorMap(this::translate);
+	}
+
+	@Override
+	@SuppressWarnings("unchecked")
+	Mono<Exit> exitRaw(Object raw, Exit exit) {
+		PooledRef<Pooled> ref = (PooledRef<Pooled>) raw;
+		boolean keep;
+		try {
+			keep = this.reuse.test((T) view(raw), exit);
+		}
+		catch (Throwable ex) {
+			return Resources.unchanged(invalidate(ref, exit).then(Mono.error(ex)));
+		}
+		return Resources.unchanged(keep ? ref.release() : invalidate(ref, exit));
+	}
+
+	private static Mono<Void> invalidate(PooledRef<Pooled> ref, Exit exit) {
+		ref.poolable().end = exit;
+		return ref.invalidate();
+	}
+
+	@Override
+	@SuppressWarnings("unchecked")
+	Mono<Void> abortRaw(Object raw) {
+		PooledRef<Pooled> ref = (PooledRef<Pooled>) raw;
+		Pooled pooled = ref.poolable();
+		// Its place is free when it is closed by force, whatever the release does.
+		return Mono.defer(() -> RawResource.abort(this.resource, pooled.raw)).doFinally((signal) -> {
+			pooled.destroyed.tryEmitEmpty();
+			gone(pooled);
+		});
+	}
+
+	@Override
+	@SuppressWarnings("unchecked")
+	Object view(Object raw) {
+		return RawResource.view(this.resource, ((PooledRef<Pooled>) raw).poolable().raw);
+	}
+
+	@Override
+	@SuppressWarnings("unchecked")
+	@Nullable Function<Context, Context> contextRaw(Object raw) {
+		return RawResource.context(this.resource, ((PooledRef<Pooled>) raw).poolable().raw);
+	}
+
+	@Override
+	public Mono<T> acquire() {
+		return Mono.error(() -> byHand());
+	}
+
+	@Override
+	public Mono<Void> release(T value, Exit exit) {
+		return Mono.error(() -> byHand());
+	}
+
+	private RuntimeException byHand() {
+		return new UnsupportedOperationException("An object of pool '" + name()
+				+ "' can't be acquired by hand, and so not forgotten: use AsyncScopes.use or Scope.enter");
+	}
+
+	@Override
+	public String name() {
+		return this.resource.name();
+	}
+
+	@Override
+	public boolean cancellable() {
+		return true;
+	}
+
+	@Override
+	public Nesting nesting() {
+		return Nesting.JOIN;
+	}
+
+	@Override
+	public @Nullable Duration leakThreshold() {
+		return this.resource.leakThreshold();
+	}
+
+	@Override
+	public String type() {
+		return "pool";
+	}
+
+	@Override
+	public Usage usage() {
+		InstrumentedPool.PoolMetrics metrics = this.pool.metrics();
+		return new Usage(metrics.acquiredSize(), metrics.pendingAcquireSize(), this.maxSize, metrics.idleSize());
+	}
+
+	/**
+	 * Makes as many objects as the pool has at least.
+	 * @return how many were made now, or the error of the first that failed
+	 */
+	public Mono<Integer> warmUp() {
+		return this.pool.warmup().onErrorMap(this::translate);
+	}
+
+	/**
+	 * Ends the pool: refuses new scopes and those that wait, destroys what is idle now,
+	 * and what is lent when it comes back. Eager, and the same end for every caller.
+	 * @return completes once the last object is destroyed
+	 */
+	public Mono<Void> close() {
+		if (this.closing.compareAndSet(false, true)) {
+			this.pool.disposeLater().onErrorResume((error) -> {
+				logger.warn("Pool '{}' could not be closed", name(), error);
+				return Mono.empty();
+			}).subscribe(null, null, this.disposed::tryEmitEmpty);
+			if (this.open.get() == 0) {
+				this.allGone.tryEmitEmpty();
+			}
+		}
+		return this.disposed.asMono().then(this.allGone.asMono());
+	}
+
+	private Throwable translate(Throwable error) {
+		if (error instanceof PoolAcquireTimeoutException) {
+			return new AcquireTimeoutException(name(), this.acquireTimeout,
+					"No object of pool '" + name() + "' became free within its acquire-timeout of "
+							+ this.acquireTimeout.toMillis() + " ms; all " + this.maxSize
+							+ " are lent. Raise max-size or acquire-timeout, or shorten the scopes that hold them.");
+		}
+		if (error instanceof PoolAcquirePendingLimitException) {
+			return new AcquireRejectedException(name(), this.maxWaiting,
+					"All " + this.maxSize + " objects of pool '" + name() + "' are lent and " + this.maxWaiting
+							+ " callers wait already. Raise max-size or max-waiting, or send fewer calls.");
+		}
+		if (error instanceof PoolShutdownException) {
+			return new ScopeClosedException(name(), "The pool '" + name()
+					+ "' is closed. Begin no scope that needs it after the application has begun to stop.");
+		}
+		return error;
+	}
+
+	/** What was made, and how the scope ended that makes it unfit for another one. */
+	private static final class Pooled {
+
+		final Object raw;
+
+		/** For the pool and whoever invalidates it. */
+		final Sinks.Empty<Void> destroyed = Sinks.empty();
+
+		final AtomicBoolean gone = new AtomicBoolean();
+
+		volatile @Nullable Exit end;
+
+		Pooled(Object raw) {
+			this.raw = raw;
+		}
+
+	}
+
+}
