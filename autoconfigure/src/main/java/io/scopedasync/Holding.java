@@ -73,6 +73,14 @@ final class Holding extends RunningScope {
 	 * @param around the scope that waits for its end; null if none does
 	 */
 	void begin(@Nullable RunningScope around) {
+		begin(around, null);
+	}
+
+	/**
+	 * Takes over what a scope holds, unless that is ending, and begins.
+	 * @return whether it took it
+	 */
+	boolean begin(@Nullable RunningScope around, @Nullable Entry taken) {
 		if (this.scopes.timed) {
 			this.since = this.scopes.clock.nanos();
 		}
@@ -83,14 +91,20 @@ final class Holding extends RunningScope {
 			this.trace = new Trace(Thread.currentThread().getName(), null);
 			becomeKnown(around);
 		}
+		boolean took = false;
 		if (around != null) {
 			around.adopt(this);
 			StackedEntry inParent = extras().inParent;
 			if (inParent != null && inParent.state != CHILD) {
 				decide(Exit.cancelled("the scope around it, '" + around.spec.name + "', ended"));
 			}
+			else if (taken != null) {
+				// While nobody else can drive this: an end that comes now finds it here.
+				took = takeOver(taken);
+			}
 		}
 		run();
+		return took;
 	}
 
 	private void worksFor(RunningScope around) {

@@ -266,9 +266,14 @@ abstract class RunningScope extends NestedScope implements Scope {
 				return Mono.empty();
 			}
 			Holding early = Holding.part(this, Holding.Holder.NOBODY);
-			early.begin(this);
-			early.takeOver(entry);
-			return early.close();
+			if (early.begin(this, entry)) {
+				return early.close();
+			}
+			early.close();
+			if (isEnding()) {
+				return Mono.error(new ScopeClosedException(name(),
+						"Scope '" + name() + "' is ending and releases '" + resource.name() + "' by itself."));
+			}
 		}
 		return Mono.error(new IllegalStateException("Scope '" + name() + "' does not hold this value of '"
 				+ resource.name() + "', which it has given back already or never entered itself: "
@@ -281,13 +286,15 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	/** Moves what an entry of another scope holds onto the stack of this one. */
-	final void takeOver(Entry from) {
-		if (from.move(ARRIVED, GONE)) {
-			from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
-			from.scope().holdsNoMore(from);
-			// Not read before: it may have arrived just now.
-			own(from.resource(), from.value());
+	final boolean takeOver(Entry from) {
+		if (!from.move(ARRIVED, GONE)) {
+			return false;
 		}
+		from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
+		from.scope().holdsNoMore(from);
+		// Not read before: it may have arrived just now.
+		own(from.resource(), from.value());
+		return true;
 	}
 
 	/** Whether this scope or one around it has interrupted its body on a thread. */

@@ -134,7 +134,8 @@ public interface Scope {
 	 * @param resource a resource that this scope, and not one around it, has entered
 	 * @param value which of the values it brought
 	 * @return completes once released, with the release's error if it failed;
-	 * {@link IllegalStateException} if the scope does not hold that value, or no longer
+	 * {@link IllegalStateException} if the scope does not hold that value, or no longer;
+	 * {@link ScopeClosedException} if it is ending, and releases it by itself
 	 */
 	<T> Mono<Void> release(AsyncResource<T> resource, T value);
 

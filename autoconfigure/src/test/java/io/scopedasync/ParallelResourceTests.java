@@ -490,6 +490,35 @@ class ParallelResourceTests {
 	}
 
 	@Test
+	void aScopeThatIsEndingReleasesByItself() {
+		List<Throwable> refused = new ArrayList<>();
+		this.scopes.with((scope) -> scope.enter(this.a).doOnNext((a) -> scope.onExit((exit) -> {
+			scope.release(this.a, a).subscribe(null, refused::add);
+			return Mono.empty();
+		}))).block(LIMIT);
+		assertThat(refused).singleElement().isInstanceOf(ScopeClosedException.class);
+		assertThat(this.a.released()).isOne();
+		assertThat(this.watched).isEmpty();
+	}
+
+	@Test
+	@Case(177)
+	void anEarlyReleaseThatMeetsTheEndReleasesOnce() throws Exception {
+		Recording raced = new Recording("raced");
+		AsyncScopes plain = AsyncScopes.create();
+		for (int i = 0; i < 2_000; i++) {
+			Scope scope = plain.open("raced");
+			String value = scope.enter(raced).block(LIMIT);
+			CompletableFuture<Void> other = CompletableFuture
+				.runAsync(() -> scope.release(raced, value).onErrorComplete().block(LIMIT));
+			scope.close().block(LIMIT);
+			other.get(10, java.util.concurrent.TimeUnit.SECONDS);
+			assertThat(raced.released()).isEqualTo(1);
+			raced.events.clear();
+		}
+	}
+
+	@Test
 	void anEarlyReleaseThatFailsIsHeardByWhoAskedForIt() {
 		this.a.release = Mono.error(this.error);
 		String value = this.scopes

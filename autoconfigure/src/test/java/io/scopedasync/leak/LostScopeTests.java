@@ -217,6 +217,19 @@ class LostScopeTests {
 	}
 
 	@Test
+	void releasesThePartsAndTheShareOfALostScope() {
+		this.detector.start();
+		AsyncResource<String> shared = resource("shared").shared(Duration.ZERO);
+		this.scopes.use(AsyncResource.all(resource("a"), resource("b"), shared), (values) -> Mono.never()).subscribe();
+		Awaitility.await().atMost(BOUND).until(() -> {
+			collect();
+			return this.leaks.count(LeakReason.LOST) == 1;
+		});
+		assertThat(this.events).containsExactlyInAnyOrder("a Cancelled", "b Cancelled", "shared Completed");
+		assertThat(this.scopes.openScopes()).isEmpty();
+	}
+
+	@Test
 	void releasesAtCloseWhatWasLostBefore() {
 		this.scopes.use(resource("lost"), (value) -> Mono.never()).subscribe();
 		System.gc();
