@@ -147,6 +147,12 @@ class LockTests {
 				.use(this.lock, (outer) -> this.scopes.use(this.lock, (inner) -> Mono.just("both")))
 				.block(LIMIT))
 			.withMessageContaining("'account' is held already by scope 'account' around this one");
+		// Nor is there a fresh one.
+		assertThatIllegalStateException()
+			.isThrownBy(() -> this.scopes
+				.use(this.lock, (outer) -> this.scopes.use(this.lock.fresh(), (inner) -> Mono.just("both")))
+				.block(LIMIT))
+			.withMessageContaining("held already");
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes.useBlocking(this.lock,
 					(outer) -> this.scopes.useBlocking(this.lock, (inner) -> "both")))
