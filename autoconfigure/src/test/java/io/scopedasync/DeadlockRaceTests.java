@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -177,7 +178,7 @@ class DeadlockRaceTests {
 	}
 
 	private void count(Throwable error) {
-		Throwable cause = (error instanceof java.util.concurrent.CompletionException) ? error.getCause() : error;
+		Throwable cause = (error instanceof CompletionException) ? error.getCause() : error;
 		if (cause == null) {
 			this.completed.incrementAndGet();
 		}

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -85,7 +86,7 @@ class DeadlockTests {
 
 	private static void failed(CompletableFuture<?> call, String... words) {
 		assertThat(call).failsWithin(BOUND)
-			.withThrowableOfType(java.util.concurrent.ExecutionException.class)
+			.withThrowableOfType(ExecutionException.class)
 			.withCauseInstanceOf(DeadlockException.class)
 			.satisfies((ex) -> assertThat(List.of(words))
 				.allSatisfy((word) -> assertThat(ex.getCause()).hasMessageContaining(word)));
@@ -201,6 +202,21 @@ class DeadlockTests {
 		assertThat(List.of(future, blocking)).filteredOn(CompletableFuture::isCompletedExceptionally).hasSize(1);
 		assertThat(this.found).hasSize(1);
 		Awaitility.await().atMost(BOUND).until(() -> this.scopes.openScopes().isEmpty());
+	}
+
+	@Test
+	void whatIsAcquiredWithinAScopeWaitsForThat() {
+		AsyncResource<String> login = AsyncResource.of(
+				() -> this.gate.asMono().then(this.scopes.use(this.a, (permit) -> Mono.just("token"))),
+				(token, exit) -> Mono.empty());
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> two = begin(
+				this.scopes.with(ScopeSpec.of("two").entering(this.b, login), (scope) -> Mono.just("two")));
+		open();
+		look();
+		look();
+		failed(two, "'a' #", "waits for 'a', held by 'one' #", "holds 'b' and waits for the scope inside it, 'a' #");
+		assertThat(one).isCompletedWithValue("one");
 	}
 
 	@Test
