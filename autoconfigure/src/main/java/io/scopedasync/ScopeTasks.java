@@ -106,21 +106,17 @@ final class ScopeTasks implements TaskGroup {
 		}
 	}
 
-	/**
-	 * The body ended within {@code startBody}.
-	 * @return whether it is told
-	 */
-	boolean bodyEndedAtOnce(Exit exit) {
+	/** The body ended within {@code startBody}; no error of it is lost. */
+	void bodyEndedAtOnce(Exit exit) {
 		if (exit instanceof Exit.Completed) {
 			this.bodyDone = true;
 		}
 		else if (this.scope.decide(exit)) {
 			this.scope.bodyOver = true;
 		}
-		else {
-			return exit instanceof Exit.Failed failed && this.scope.failedBeside(failed.error());
+		else if (exit instanceof Exit.Failed failed) {
+			this.scope.undelivered(failed.error());
 		}
-		return true;
 	}
 
 	// What happens to tasks.

@@ -74,8 +74,8 @@ class MethodTasksTests {
 		}
 
 		private String startTask(TaskGroup group) {
-			group.start(Mono.delay(Duration.ofMillis(20)).doOnNext((tick) -> this.events.add("task")));
 			this.events.add("body");
+			group.start(Mono.delay(Duration.ofMillis(20)).doOnNext((tick) -> this.events.add("task")));
 			return "value";
 		}
 
