@@ -163,12 +163,13 @@ abstract class ScopeState extends Entry {
 	/**
 	 * The body ended by itself within {@link #startBody}. A cancel being noted at this
 	 * very moment has lost, unless there are tasks, whose errors would be lost with it.
-	 * @return whether that is how the scope ends, or goes on
+	 * @return whether that is how the scope ends or goes on, or somebody was told
 	 */
 	final boolean endedAtOnce(Exit exit) {
 		ScopeTasks tasks = tasksOrNull();
 		if (tasks != null) {
-			return tasks.bodyEndedAtOnce(exit);
+			tasks.bodyEndedAtOnce(exit);
+			return true;
 		}
 		this.bodyOver = true;
 		if (this.end == null) {

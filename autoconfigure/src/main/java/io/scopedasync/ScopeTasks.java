@@ -106,21 +106,17 @@ final class ScopeTasks implements TaskGroup {
 		}
 	}
 
-	/**
-	 * The body ended within {@code startBody}.
-	 * @return whether it is told
-	 */
-	boolean bodyEndedAtOnce(Exit exit) {
+	/** The body ended within {@code startBody}; no error of it is lost. */
+	void bodyEndedAtOnce(Exit exit) {
 		if (exit instanceof Exit.Completed) {
 			this.bodyDone = true;
 		}
 		else if (this.scope.decide(exit)) {
 			this.scope.bodyOver = true;
 		}
-		else {
-			return exit instanceof Exit.Failed failed && this.scope.failedBeside(failed.error());
+		else if (exit instanceof Exit.Failed failed) {
+			this.scope.undelivered(failed.error());
 		}
-		return true;
 	}
 
 	// What happens to tasks.
@@ -250,8 +246,7 @@ final class ScopeTasks implements TaskGroup {
 
 	@Override
 	public <T> Task<T> start(ScopeSpec spec, Function<? super Scope, ? extends Mono<? extends T>> body) {
-		Objects.requireNonNull(body, "body");
-		StartedTask<T> task = tryStart(spec, body, null);
+		StartedTask<T> task = tryStart(spec, Objects.requireNonNull(body, "body"), null);
 		if (task == null) {
 			throw refusal(spec.name);
 		}
@@ -282,14 +277,13 @@ final class ScopeTasks implements TaskGroup {
 
 	@Override
 	public <T> Mono<T> startReady(ScopeSpec spec, Function<? super Consumer<? super T>, ? extends Mono<?>> body) {
-		Objects.requireNonNull(body, "body");
-		return AskedTask.ready(this, spec, body);
+		return AskedTask.ready(this, spec, Objects.requireNonNull(body, "body"));
 	}
 
 	@Override
 	public <T, R> Mono<R> join(Joiner<T, R> joiner, Collection<? extends Mono<? extends T>> work) {
-		Objects.requireNonNull(joiner, "joiner");
 		List<Mono<? extends T>> all = List.copyOf(work);
+		Objects.requireNonNull(joiner, "joiner");
 		return AskedTask.result(this, ScopeSpec.of(this.scope.spec.name + " join"),
 				(scope) -> new Join<>((RunningScope) scope, joiner, all).result());
 	}
