@@ -177,6 +177,16 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		return List.copyOf(found.values());
 	}
 
+	@Override
+	public ScopeClock clock() {
+		return this.clock;
+	}
+
+	@Override
+	public Duration releaseTimeout() {
+		return this.releaseTimeout;
+	}
+
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {
 		return this.open.snapshot()
 			.stream()
