@@ -38,10 +38,7 @@ final class Handlers {
 			BiFunction<? super NettyInbound, ? super NettyOutbound, ? extends Publisher<Void>> handler) {
 		return server.handle((in, out) -> {
 			OpenConnection connection = OpenConnection.of(connection(in).channel());
-			return connection.serve(() -> handler.apply(in, out), null).onErrorResume((error) -> {
-				connection.server().handlerFailed(error, false);
-				return Mono.empty();
-			});
+			return connection.serve(() -> handler.apply(in, out), null).onErrorComplete();
 		});
 	}
 
@@ -52,12 +49,8 @@ final class Handlers {
 			OpenConnection connection = OpenConnection.of(exchange.channel());
 			LastResponse.install(exchange.channel(), connection);
 			return connection.serve(() -> handler.apply(request, response), exchange.onTerminate())
-				.onErrorResume((error) -> {
-					// Reactor Netty logs it and answers 500.
-					connection.server().handlerFailed(error, true);
-					return (error instanceof ScopeClosedException && !response.hasSentHeaders()) ? unavailable(response)
-							: Mono.error(error);
-				});
+				.onErrorResume(ScopeClosedException.class,
+						(error) -> response.hasSentHeaders() ? Mono.error(error) : unavailable(response));
 		});
 	}
 

@@ -66,10 +66,6 @@ final class OpenConnection {
 		this.channel.closeFuture().addListener((closed) -> channelClosed());
 	}
 
-	Server server() {
-		return this.server;
-	}
-
 	ServerConnection seen() {
 		long age = this.server.clock().nanos() - this.openedAt;
 		return new ServerConnection(this.channel.remoteAddress(), Duration.ofNanos(Math.max(0, age)));
@@ -95,6 +91,7 @@ final class OpenConnection {
 				.<Void>with(options.spec(),
 						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.get()) : Mono.empty())
 				.doOnCancel(() -> exchange.cancel("its client has gone"))
+				.doOnError((error) -> this.server.handlerFailed(error, written != null))
 				.doOnTerminate(exchange::settled);
 		});
 	}
@@ -186,16 +183,17 @@ final class OpenConnection {
 	}
 
 	/**
-	 * Closes at once, with a reset instead of what is unsent.
-	 * @return false if that was done before
+	 * Its scopes are no longer waited for.
+	 * @return false if that was so before
 	 */
-	boolean abort() {
-		synchronized (this) {
-			if (this.aborted) {
-				return false;
-			}
-			this.aborted = true;
-		}
+	synchronized boolean giveUp() {
+		boolean before = this.aborted;
+		this.aborted = true;
+		return !before;
+	}
+
+	/** Closes at once, with a reset instead of what is unsent. */
+	void reset() {
 		this.channel.eventLoop().execute(() -> {
 			if (this.channel.isOpen()) {
 				this.channel.config().setOption(ChannelOption.SO_LINGER, 0);
@@ -204,7 +202,6 @@ final class OpenConnection {
 			}
 			leaveIfGone();
 		});
-		return true;
 	}
 
 }

@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
+import io.netty.channel.Channel;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeClosedException;
 import org.jspecify.annotations.Nullable;
@@ -66,7 +67,7 @@ public final class Server {
 	/** To be called on the event loop that has just bound it. */
 	void begin() {
 		this.acceptor.install();
-		this.bound.channel().closeFuture().addListener((closed) -> channelClosed());
+		channel().closeFuture().addListener((closed) -> channelClosed());
 		if (!this.options.bindOnly()) {
 			this.acceptor.start();
 		}
@@ -182,7 +183,7 @@ public final class Server {
 		this.bound.dispose();
 		open.forEach(OpenConnection::windDown);
 		this.timer.update(clock().schedule(this::cancelRest, this.options.grace()));
-		this.bound.channel().closeFuture().addListener((closed) -> this.connections.whenEmpty(this::stopped));
+		channel().closeFuture().addListener((closed) -> this.connections.whenEmpty(this::stopped));
 	}
 
 	private void cancelRest() {
@@ -199,21 +200,19 @@ public final class Server {
 	}
 
 	private void abortRest() {
-		List<ServerConnection> aborted = this.connections.snapshot()
-			.stream()
-			.filter(OpenConnection::abort)
-			.map(OpenConnection::seen)
-			.toList();
-		if (aborted.isEmpty()) {
+		List<OpenConnection> rest = this.connections.snapshot().stream().filter(OpenConnection::giveUp).toList();
+		if (rest.isEmpty()) {
 			return;
 		}
-		logger.warn("Server '{}' reset {} that had not ended: {}", name(), aborted.size(), aborted);
+		List<ServerConnection> aborted = rest.stream().map(OpenConnection::seen).toList();
+		logger.warn("Server '{}' resets {} that had not ended: {}", name(), aborted.size(), aborted);
 		try {
 			this.options.aborted().accept(aborted);
 		}
 		catch (RuntimeException ex) {
-			logger.warn("Whoever is told of connections that server '{}' reset failed", name(), ex);
+			logger.warn("Whoever is told of connections that server '{}' resets failed", name(), ex);
 		}
+		rest.forEach(OpenConnection::reset);
 	}
 
 	private void stopped() {
@@ -238,10 +237,11 @@ public final class Server {
 
 	/**
 	 * A handler failed, and its connection ends with it. Clients that go away in the
-	 * middle are everyday.
+	 * middle are everyday. That of a request is logged, and answered with 500, by Reactor
+	 * Netty.
 	 */
-	void handlerFailed(Throwable error, boolean logged) {
-		if (!logged && !(error instanceof IOException || error instanceof AbortedException
+	void handlerFailed(Throwable error, boolean request) {
+		if (!request && !(error instanceof IOException || error instanceof AbortedException
 				|| error instanceof ScopeClosedException)) {
 			logger.warn("A connection of server '{}' is closed after an error of its handler", name(), error);
 		}
@@ -254,6 +254,11 @@ public final class Server {
 		if (this.connections.remove(connection)) {
 			onAcceptLoop(this.acceptor::room);
 		}
+	}
+
+	/** The one that accepts. */
+	Channel channel() {
+		return this.bound.channel();
 	}
 
 	int active() {
