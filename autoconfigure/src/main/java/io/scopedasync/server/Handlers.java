@@ -13,6 +13,8 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
+import io.netty.handler.codec.http2.Http2Error;
 import io.scopedasync.ScopeClosedException;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -57,6 +59,11 @@ final class Handlers {
 	private static Mono<Void> unavailable(HttpServerResponse response) {
 		response.responseHeaders().clear();
 		return response.status(HttpResponseStatus.SERVICE_UNAVAILABLE).keepAlive(false).send();
+	}
+
+	/** Tells the client of HTTP/2 to begin nothing more on this connection. */
+	static void goAway(Channel channel) {
+		channel.writeAndFlush(new DefaultHttp2GoAwayFrame(Http2Error.NO_ERROR));
 	}
 
 	private static Connection connection(NettyInbound in) {

@@ -33,7 +33,7 @@ final class OpenConnection {
 	/** Answers that are not yet written to their end. */
 	private int unwritten;
 
-	/** Whether many exchanges share the channel, which says itself when to stop. */
+	/** Whether many exchanges share the channel. */
 	private boolean multiplexed;
 
 	private boolean windingDown;
@@ -156,13 +156,18 @@ final class OpenConnection {
 
 	/** Begins nothing any more, and closes unless something is being served. */
 	void windDown() {
-		boolean close;
+		boolean over;
+		boolean goAway;
 		synchronized (this) {
 			this.windingDown = true;
-			close = isOver() || this.multiplexed;
+			over = isOver();
+			goAway = this.multiplexed;
 		}
-		if (close) {
+		if (over) {
 			this.channel.close();
+		}
+		else if (goAway) {
+			Handlers.goAway(this.channel);
 		}
 	}
 
