@@ -31,12 +31,14 @@ class CaseCoverageTests {
 	private static final int[] LIMITER = { 100, 101, 102, 104, 105, 108, 109, 110, 112, 113, 114, 115, 116, 117, 118,
 			119, 120 };
 
+	private static final int[] SERVERS = { 154, 155, 156, 158, 159, 160, 161, 162, 163 };
+
 	private static final int[] INTEGRATION = { 172, 177, 178, 179 };
 
 	@Test
 	void everyPromisedCaseIsShown() throws Exception {
 		Set<Integer> missing = new TreeSet<>();
-		for (int[] area : new int[][] { SCOPE_BASICS, SUPPRESSION, CANCELLATION, LIMITER, INTEGRATION }) {
+		for (int[] area : new int[][] { SCOPE_BASICS, SUPPRESSION, CANCELLATION, LIMITER, SERVERS, INTEGRATION }) {
 			IntStream.of(area).forEach(missing::add);
 		}
 		missing.removeAll(shown());
