@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import reactor.netty.ChannelBindException;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
@@ -108,7 +109,7 @@ class ServerTests {
 			Caller connected = new Caller(server.port());
 			caller.set(connected);
 			return connected.ask("one");
-		}).subscribeOn(reactor.core.scheduler.Schedulers.boundedElastic())).subscribe((one) -> ended.countDown());
+		}).subscribeOn(Schedulers.boundedElastic())).subscribe((one) -> ended.countDown());
 		await().untilAsserted(() -> assertThat(state("echo")).isEqualTo(Scope.State.RELEASING));
 		assertThat(caller.get().ask("two")).isEqualTo("two");
 		assertThat(ended.getCount()).isOne();

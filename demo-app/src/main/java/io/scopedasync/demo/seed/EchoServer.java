@@ -27,6 +27,8 @@ record EchoServer(AsyncScopes scopes, Duration grace, Story story) {
 
 	static final int LONGEST_LINE = 1024;
 
+	private static final Duration ABORT = Duration.ofMillis(500);
+
 	AsyncResource<Server> resource() {
 		TcpServer transport = TcpServer.create()
 			.host("127.0.0.1")
@@ -34,6 +36,7 @@ record EchoServer(AsyncScopes scopes, Duration grace, Story story) {
 			.doOnConnection((client) -> client.addHandlerLast(new LineBasedFrameDecoder(LONGEST_LINE)));
 		ServerResource server = ServerResource.tcp("echo-server", this.scopes, transport, this::echo)
 			.grace(this.grace)
+			.abortAfter(ABORT)
 			.build();
 		// Released right before the server.
 		return server.flatMap((bound) -> AsyncResource.of(() -> Mono.fromSupplier(() -> {
