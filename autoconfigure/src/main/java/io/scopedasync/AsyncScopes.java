@@ -301,6 +301,19 @@ public interface AsyncScopes {
 	List<Scope> holders(AsyncResource<?> resource);
 
 	/**
+	 * The clock of every limit, grace period and timer, also for resources that keep time
+	 * of their own.
+	 * @return the clock
+	 */
+	ScopeClock clock();
+
+	/**
+	 * How long a release may take before the caller goes on.
+	 * @return the release limit
+	 */
+	Duration releaseTimeout();
+
+	/**
 	 * Shuts down: refuses new scopes, gives the open ones the shutdown limit, then
 	 * cancels the rest, which release what they hold within the release limit, and then
 	 * ends that of the {@link #application()}. Eager, and the same end for every caller.

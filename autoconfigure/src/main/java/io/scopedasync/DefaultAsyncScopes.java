@@ -240,6 +240,16 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.deadlocks.run(this.open.snapshot(), Objects.requireNonNull(found, "found"));
 	}
 
+	@Override
+	public ScopeClock clock() {
+		return this.clock;
+	}
+
+	@Override
+	public Duration releaseTimeout() {
+		return this.releaseTimeout;
+	}
+
 	private List<Scope> openScopes(Predicate<RunningScope> filter) {
 		return this.open.snapshot()
 			.stream()

@@ -16,16 +16,18 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.web.reactive.function.client.WebClient;
 import reactor.core.publisher.Mono;
+import reactor.netty.http.server.HttpServer;
 import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.leak.Leaks;
 import io.scopedasync.leak.LeakDetector;
+import io.scopedasync.server.ServerResource;
 import io.scopedasync.webclient.SessionResource;
 
 /**
  * {@link EnableAutoConfiguration Auto-configuration} that closes the scopes with the
- * application: after the web server, before the pools they use.
+ * application: after the web server and other servers, before the pools they use.
  */
 @AutoConfiguration(after = { ScopedAsyncAutoConfiguration.class, ScopedAsyncLeakDetectionAutoConfiguration.class })
 @ConditionalOnBean(AsyncScopes.class)
@@ -77,6 +79,19 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 				}
 
 			};
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(HttpServer.class)
+	static class Servers {
+
+		@Bean
+		@ConditionalOnMissingBean
+		ServersLifecycle scopedAsyncServersLifecycle(ConfigurableApplicationContext context,
+				ObjectProvider<ServerResource> servers) {
+			return new ServersLifecycle(context::isClosed, () -> servers.stream().toList());
 		}
 
 	}

@@ -30,7 +30,9 @@ class EchoSeed {
 	Mono<Story.Report> run(@RequestParam(defaultValue = "1000") int lines) {
 		return Story.of((story) -> {
 			EchoClient client = new EchoClient(lines, story);
-			return this.scopes.use(new EchoServer(GRACE, story), (server) -> client.talkTo(server.port()))
+			EchoServer server = new EchoServer(this.scopes, GRACE, story);
+			return this.scopes.use(server.resource(), (bound) -> client.talkTo(bound.port()))
+				.doOnSuccess((ended) -> story.note("server", "closed"))
 				.then(client.echoes());
 		});
 	}
