@@ -344,7 +344,10 @@ public interface AsyncResource<T> {
 	 */
 	enum Nesting {
 
-		/** Each call acquires: a limiter counts every one of them. */
+		/**
+		 * Each call acquires, unless the {@linkplain AsyncScopes#application()
+		 * application} holds it. A limiter counts every call.
+		 */
 		SEPARATE,
 
 		/**

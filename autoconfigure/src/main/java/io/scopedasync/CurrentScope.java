@@ -62,7 +62,8 @@ final class CurrentScope {
 			}
 			return Mono.error(new NoScopeException(name,
 					"No scope here holds '" + name + "': annotate the calling method with @ScopedAsync(\"" + name
-							+ "\"), or call AsyncScopes.use, and stay in its reactive chain or on its thread."));
+							+ "\"), or call AsyncScopes.use, and stay in its reactive chain or on its thread. "
+							+ "What the application holds is there once it has started."));
 		});
 	}
 

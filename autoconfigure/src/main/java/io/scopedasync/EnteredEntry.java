@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 import reactor.core.publisher.MonoSink;
@@ -99,6 +100,11 @@ final class EnteredEntry<T> extends StackedEntry {
 			scope.drive();
 			return;
 		}
+		// Before the state: the scope may end at any moment, and the release then puts
+		// its
+		// result where the value was.
+		Object value = this.value;
+		VarHandle.acquireFence();
 		int now = this.state;
 		if (now == FAILED && move(FAILED, GONE)) {
 			Throwable error = (Throwable) value();
@@ -114,7 +120,7 @@ final class EnteredEntry<T> extends StackedEntry {
 		else if ((now == ARRIVED || now == JOINED) && this.unwanted) {
 			releaseEarly();
 		}
-		else if ((now == ARRIVED || now == JOINED || now == GONE) && !scope.isEnding()) {
+		else if ((now == ARRIVED || now == JOINED || now == GONE) && value != null && !scope.isEnding()) {
 			// Gone if a transfer was faster, which recorded it: held by another scope.
 			if (now != GONE) {
 				recordAcquired(ScopeRecorder.Outcome.SUCCESS);
@@ -128,7 +134,7 @@ final class EnteredEntry<T> extends StackedEntry {
 					return;
 				}
 			}
-			this.sink.success((T) RawResource.view(resource(), value()));
+			this.sink.success((T) RawResource.view(resource(), value));
 		}
 		else {
 			// The scope ended first and answers for it.

@@ -69,7 +69,11 @@ final class OpenRecord extends WeakReference<RunningScope> {
 	 */
 	synchronized void add(Entry entry) {
 		if (entry.state == Entry.ARRIVED && entry.noted() == null) {
-			Object value = entry.value();
+			Object value = entry.held();
+			if (value == null) {
+				// Given back at this very moment.
+				return;
+			}
 			// A handler is given its scope, which is not to be held.
 			Held held = new Held(entry.resource(), (value instanceof Scope) ? null : value);
 			entry.note(held);

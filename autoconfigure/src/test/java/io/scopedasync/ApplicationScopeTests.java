@@ -197,6 +197,23 @@ class ApplicationScopeTests {
 		assertThat(this.connection.held().block(LIMIT)).isEqualTo("late");
 	}
 
+	@Test
+	void whoEntersItIsAnsweredAlsoIfItEndsAtThatMoment() {
+		List<Scope> ending = new ArrayList<>();
+		AsyncScopes closing = AsyncScopes.builder().recorder(new ScopeRecorder() {
+
+			@Override
+			public void acquired(String resource, Outcome outcome, long nanos) {
+				ending.forEach(Scope::close);
+			}
+
+		}).build();
+		ending.add(closing.application());
+		assertThat(closing.application().enter(this.connection).onErrorReturn("refused").block(LIMIT))
+			.isIn("connection", "refused");
+		assertThat(this.events).containsExactly("acquire connection", "release connection completed");
+	}
+
 	// Its place among the others.
 
 	@Test

@@ -97,6 +97,7 @@ final class Lifespans {
 	 */
 	Mono<Void> start() {
 		this.began = this.clock.nanos();
+		this.ending = this.began;
 		this.application.onExit((exit) -> Mono.fromRunnable(this::released));
 		List.copyOf(this.steps.values()).stream().filter((step) -> step.member.needs().isEmpty()).forEach(Step::begin);
 		return this.started.asMono();
@@ -193,6 +194,15 @@ final class Lifespans {
 		}
 
 		private void begin() {
+			try {
+				acquire();
+			}
+			catch (RuntimeException ex) {
+				failed(ex);
+			}
+		}
+
+		private void acquire() {
 			Lifespans all = Lifespans.this;
 			this.began = all.clock.nanos();
 			this.recorded = all.startup.start("scoped-async.lifespan.acquire").tag("beanName", this.member.name());
@@ -234,6 +244,8 @@ final class Lifespans {
 
 		private void failed(Throwable error) {
 			if (end()) {
+				// What Boot prints of a failed start has no stack.
+				logger.error("Lifespan '{}' could not be acquired", this.member.name(), error);
 				fail(new LifespanException(
 						"The lifespan '" + this.member.name() + "' could not be acquired: it failed after "
 								+ millisSince(this.began) + " ms",

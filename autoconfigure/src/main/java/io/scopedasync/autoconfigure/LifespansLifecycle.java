@@ -57,8 +57,8 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 	}
 
 	/**
-	 * Again and again with a limit, because Spring takes a thread that waits without one
-	 * for stuck, and then does not close the context.
+	 * Without a limit, and then with one: who closes the context meanwhile interrupts a
+	 * starting thread of the first kind, and waits for one of the second to end.
 	 */
 	private static void await(Lifespans lifespans) {
 		CountDownLatch over = new CountDownLatch(1);
@@ -70,6 +70,9 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 		boolean interrupted = false;
 		for (boolean done = false; !done;) {
 			try {
+				if (!interrupted) {
+					over.await();
+				}
 				done = over.await(1, TimeUnit.SECONDS);
 			}
 			catch (InterruptedException ex) {

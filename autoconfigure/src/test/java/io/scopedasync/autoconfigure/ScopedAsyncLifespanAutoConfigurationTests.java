@@ -37,6 +37,7 @@ import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.ApplicationListener;
 import org.springframework.context.SmartLifecycle;
+import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.DependsOn;
@@ -288,11 +289,34 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 	void aStartThatIsInterruptedIsUndone() throws InterruptedException {
 		Thread starting = new Thread(() -> this.runner.withUserConfiguration(Stuck.class)
 			.run((context) -> EVENTS.add(context.getStartupFailure().getCause().getMessage())));
+		Stuck.reached = new CountDownLatch(1);
 		starting.start();
-		assertThat(Stuck.REACHED.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(Stuck.reached.await(10, TimeUnit.SECONDS)).isTrue();
 		starting.interrupt();
 		starting.join(LIMIT.toMillis());
 		assertThat(EVENTS).contains("release sound").last().asString().contains("The start was interrupted");
+	}
+
+	@Test
+	void aStartDuringWhichTheContextIsClosedIsUndone() throws InterruptedException {
+		AnnotationConfigApplicationContext context = new AnnotationConfigApplicationContext();
+		context.register(ScopedAsyncAutoConfiguration.class, ScopedAsyncLifecycleAutoConfiguration.class,
+				ScopedAsyncLifespanAutoConfiguration.class, Stuck.class);
+		Thread starting = new Thread(() -> {
+			try {
+				context.refresh();
+			}
+			catch (RuntimeException ex) {
+				EVENTS.add(ex.getCause().getMessage());
+			}
+		});
+		Stuck.reached = new CountDownLatch(1);
+		starting.start();
+		assertThat(Stuck.reached.await(10, TimeUnit.SECONDS)).isTrue();
+		context.close();
+		starting.join(LIMIT.toMillis());
+		assertThat(EVENTS).contains("release sound").last().asString().contains("The start was interrupted");
+		assertThat(context.isActive()).isFalse();
 	}
 
 	// What is seen of it.
@@ -586,7 +610,7 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 	@Configuration(proxyBeanMethods = false)
 	static class Stuck {
 
-		private static final CountDownLatch REACHED = new CountDownLatch(1);
+		private static volatile CountDownLatch reached = new CountDownLatch(1);
 
 		@Bean
 		@Lifespan
@@ -602,7 +626,7 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 
 				@Override
 				public Mono<String> acquire() {
-					return Mono.<String>never().doOnSubscribe((subscription) -> REACHED.countDown());
+					return Mono.<String>never().doOnSubscribe((subscription) -> reached.countDown());
 				}
 
 				@Override
