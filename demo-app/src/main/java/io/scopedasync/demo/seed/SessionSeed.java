@@ -6,7 +6,6 @@ import java.util.Objects;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
-import io.scopedasync.ScopeSpec;
 import io.scopedasync.demo.Story;
 import reactor.core.publisher.Mono;
 import reactor.netty.http.client.HttpClient;
@@ -45,8 +44,8 @@ class SessionSeed {
 	Mono<Story.Report> run(@RequestParam(defaultValue = "1000") long timeout) {
 		return Story.of((story) -> {
 			AsyncResource<WebClient> session = session(story);
-			ScopeSpec inTime = ScopeSpec.of("session").entering(session).timeout(Duration.ofMillis(timeout));
-			return this.scopes.with(inTime, (scope) -> session.held().flatMap((client) -> quote(client, story)));
+			return this.scopes.within(Duration.ofMillis(timeout),
+					(deadline) -> this.scopes.use(session, (client) -> quote(client, story)));
 		});
 	}
 
