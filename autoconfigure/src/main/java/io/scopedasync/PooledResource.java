@@ -2,13 +2,13 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiPredicate;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.pool.InstrumentedPool;
@@ -35,6 +35,9 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 
 	private static final Logger logger = LoggerFactory.getLogger(PooledResource.class);
 
+	/** How long one may take to be destroyed that no scope waits for. */
+	private static final Duration IDLE_LIMIT = Duration.ofSeconds(10);
+
 	private final AsyncResource<T> resource;
 
 	private final InstrumentedPool<Pooled> pool;
@@ -47,14 +50,13 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 
 	private final BiPredicate<? super T, ? super Exit> reuse;
 
-	/** Objects made and not yet destroyed, those in the making included. */
-	private final AtomicInteger open = new AtomicInteger();
+	private final ScopeClock clock;
+
+	private final PoolRoom room;
 
 	private final AtomicBoolean closing = new AtomicBoolean();
 
-	private final Sinks.Empty<Void> disposed = Sinks.empty();
-
-	private final Sinks.Empty<Void> allGone = Sinks.empty();
+	private final Sinks.Empty<Void> closed = Sinks.empty();
 
 	PooledResource(AsyncResource<T> resource, PoolSettings<T> settings) {
 		settings.check();
@@ -63,6 +65,8 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 		this.maxWaiting = settings.maxWaiting;
 		this.acquireTimeout = settings.acquireTimeout;
 		this.reuse = settings.reuse;
+		this.clock = settings.clock;
+		this.room = new PoolRoom(settings.maxSize);
 		PoolBuilder<Pooled, ?> builder = PoolBuilder.from(Mono.defer(this::make))
 			.sizeBetween(settings.minSize, settings.maxSize)
 			.maxPendingAcquire(settings.maxWaiting)
@@ -83,13 +87,15 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 	}
 
 	private Mono<Pooled> make() {
-		this.open.incrementAndGet();
 		// The pool finishes this even if the scope that asked for it is gone: it is none
 		// of that one's context.
-		return RawResource.acquire(this.resource)
+		return this.room.enter()
+			.then(Mono.defer(() -> RawResource.acquire(this.resource)))
 			.map(Pooled::new)
 			.switchIfEmpty(Mono.error(() -> ScopeExtras.emptyAcquisition(name())))
-			.doOnError((error) -> gone())
+			.doOnError((error) -> this.room.leave())
+			.flatMap((pooled) -> this.closing.get() ? destroy(pooled).then(Mono.error(new PoolShutdownException()))
+					: Mono.just(pooled))
 			.contextWrite((context) -> Context.empty());
 	}
 
@@ -100,29 +106,38 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 				.then()
 				.contextWrite(context)
 				.subscribe(null, (error) -> destroyed(pooled, error), () -> destroyed(pooled, null));
+			if (end == null && !pooled.gone.get()) {
+				// No scope bounds it: nobody waits for one that is idle.
+				Disposable limit = this.clock.schedule(() -> abort(pooled).subscribe(null, (error) -> warn(error)),
+						IDLE_LIMIT);
+				return pooled.destroyed.asMono().doFinally((signal) -> limit.dispose());
+			}
 			return pooled.destroyed.asMono();
 		});
 	}
 
+	/** Tells the scope that has destroyed it, if there is one. */
 	private void destroyed(Pooled pooled, @Nullable Throwable error) {
-		boolean told = (error != null && pooled.end != null) ? pooled.destroyed.tryEmitError(error).isSuccess()
-				: !pooled.destroyed.tryEmitEmpty().isFailure() && error == null;
-		if (error != null && !told) {
-			logger.warn("An object of pool '{}' could not be destroyed", name(), error);
+		this.room.leaveOnce(pooled.gone);
+		if (error == null) {
+			pooled.destroyed.tryEmitEmpty();
 		}
-		gone(pooled);
-	}
-
-	private void gone(Pooled pooled) {
-		if (pooled.gone.compareAndSet(false, true)) {
-			gone();
+		else if (pooled.end == null || pooled.destroyed.tryEmitError(error).isFailure()) {
+			warn(error);
+			pooled.destroyed.tryEmitEmpty();
 		}
 	}
 
-	private void gone() {
-		if (this.open.decrementAndGet() == 0 && this.closing.get()) {
-			this.allGone.tryEmitEmpty();
-		}
+	private void warn(Throwable error) {
+		logger.warn("An object of pool '{}' could not be destroyed", name(), error);
+	}
+
+	private Mono<Void> abort(Pooled pooled) {
+		// Its room is free when it is closed by force, whatever the release does.
+		return Mono.defer(() -> RawResource.abort(this.resource, pooled.raw)).doFinally((signal) -> {
+			this.room.leaveOnce(pooled.gone);
+			pooled.destroyed.tryEmitEmpty();
+		});
 	}
 
 	@Override
@@ -154,13 +169,7 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 	@Override
 	@SuppressWarnings("unchecked")
 	Mono<Void> abortRaw(Object raw) {
-		PooledRef<Pooled> ref = (PooledRef<Pooled>) raw;
-		Pooled pooled = ref.poolable();
-		// Its place is free when it is closed by force, whatever the release does.
-		return Mono.defer(() -> RawResource.abort(this.resource, pooled.raw)).doFinally((signal) -> {
-			pooled.destroyed.tryEmitEmpty();
-			gone(pooled);
-		});
+		return abort(((PooledRef<Pooled>) raw).poolable());
 	}
 
 	@Override
@@ -239,12 +248,9 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 			this.pool.disposeLater().onErrorResume((error) -> {
 				logger.warn("Pool '{}' could not be closed", name(), error);
 				return Mono.empty();
-			}).subscribe(null, null, this.disposed::tryEmitEmpty);
-			if (this.open.get() == 0) {
-				this.allGone.tryEmitEmpty();
-			}
+			}).then(Mono.defer(this.room::empty)).subscribe(null, null, this.closed::tryEmitEmpty);
 		}
-		return this.disposed.asMono().then(this.allGone.asMono());
+		return this.closed.asMono();
 	}
 
 	private Throwable translate(Throwable error) {

@@ -20,6 +20,7 @@ import reactor.netty.http.server.HttpServer;
 import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.PooledResource;
 import io.scopedasync.leak.Leaks;
 import io.scopedasync.leak.LeakDetector;
 import io.scopedasync.server.ServerResource;
@@ -34,6 +35,10 @@ import io.scopedasync.webclient.SessionResource;
 @EnableConfigurationProperties({ ScopedAsyncProperties.class, LifecycleProperties.class })
 public final class ScopedAsyncLifecycleAutoConfiguration {
 
+	private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(30);
+
+	private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
+
 	@Bean
 	@ConditionalOnMissingBean
 	ScopesLifecycle scopedAsyncLifecycle(ConfigurableApplicationContext context, AsyncScopes scopes,
@@ -46,14 +51,46 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 				detector.getIfAvailable(), shutdown);
 	}
 
+	/**
+	 * Pools that are beans of the user's.
+	 */
+	@Bean
+	@ConditionalOnBean(PooledResource.class)
+	@ConditionalOnMissingBean(name = "scopedAsyncPoolsLifecycle")
+	PoolsLifecycle scopedAsyncPoolsLifecycle(ConfigurableApplicationContext context,
+			ObjectProvider<PooledResource<?>> pools) {
+		return new PoolsLifecycle(context::isClosed,
+				() -> pools.stream().map(ScopedAsyncLifecycleAutoConfiguration::pool).toList(), WARM_UP_LIMIT);
+	}
+
+	private static PoolsLifecycle.Pool pool(PooledResource<?> pool) {
+		return new PoolsLifecycle.Pool() {
+
+			@Override
+			public String name() {
+				return pool.name();
+			}
+
+			@Override
+			public Mono<Integer> warmUp() {
+				return pool.warmUp();
+			}
+
+			@Override
+			public Mono<Void> close() {
+				// What is still lent then is lost: the scopes have ended.
+				return pool.close().timeout(CLOSE_LIMIT);
+			}
+
+		};
+	}
+
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass({ WebClient.class, InstrumentedPool.class })
 	static class Sessions {
 
-		private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(30);
-
 		@Bean
-		@ConditionalOnMissingBean
+		@ConditionalOnMissingBean(name = "scopedAsyncSessionsLifecycle")
 		PoolsLifecycle scopedAsyncSessionsLifecycle(ConfigurableApplicationContext context,
 				ObjectProvider<SessionResource> sessions) {
 			return new PoolsLifecycle(context::isClosed, () -> sessions.stream().map(Sessions::pool).toList(),

@@ -57,17 +57,22 @@ final class LeasedConnection implements AsyncResource<Lease> {
 	}
 
 	private Mono<Lease> own() {
-		return ConnectionFactoryUtils.getConnection(this.connections).map((connection) -> {
-			GuardedConnection guarded = new GuardedConnection(connection);
-			LentConnection lent = new LentConnection(guarded);
-			Context context = TransactionContexts.separate();
-			TransactionSynchronizationManager known = TransactionContexts.resources(context);
-			known.bindResource(this.connections, lent);
-			// Spring leaves a connection to another database open unless it is told when
-			// to close it.
-			known.initSynchronization();
-			return new Lease(guarded, context, lent, true);
-		}).contextWrite(TransactionContexts.separate().readOnly());
+		return ConnectionFactoryUtils.getConnection(this.connections)
+			.flatMap((connection) -> Mono.fromCallable(() -> lend(connection))
+				.onErrorResume((error) -> Mono.from(connection.close()).onErrorComplete().then(Mono.error(error))))
+			.contextWrite(TransactionContexts.separate().readOnly());
+	}
+
+	private Lease lend(Connection connection) {
+		GuardedConnection guarded = new GuardedConnection(connection);
+		LentConnection lent = new LentConnection(guarded);
+		Context context = TransactionContexts.separate();
+		TransactionSynchronizationManager known = TransactionContexts.resources(context);
+		known.bindResource(this.connections, lent);
+		// Spring leaves a connection to another database open unless it is told when to
+		// close it.
+		known.initSynchronization();
+		return new Lease(guarded, context, lent, true);
 	}
 
 	@Override

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
+import io.r2dbc.pool.ConnectionPool;
 import io.r2dbc.spi.Connection;
 import io.scopedasync.Case;
 import io.scopedasync.DeadlineExceededException;
@@ -18,6 +19,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
 import org.springframework.r2dbc.connection.ConnectionFactoryUtils;
+import org.springframework.r2dbc.core.DatabaseClient;
 import org.springframework.transaction.UnexpectedRollbackException;
 import org.springframework.transaction.TransactionDefinition;
 import org.springframework.transaction.support.DefaultTransactionDefinition;
@@ -51,11 +53,11 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 
 	@Test
 	void showsNothingBeforeItCommits() {
-		this.scopes.use(this.unitOfWork, (work) -> both(1).doOnNext((updated) -> {
-			// Beside the unit of work, on a thread that may block.
-		}).then(this.beside.sql("select count(*) from part").fetch().one()).doOnNext((row) -> {
-			assertThat(row.values().iterator().next()).isEqualTo(0L);
-		})).block(BOUND);
+		this.scopes.use(this.unitOfWork,
+				(work) -> both(1).then(this.beside.sql("select count(*) from part").fetch().one()).doOnNext((row) -> {
+					assertThat(row.values().iterator().next()).isEqualTo(0L);
+				}))
+			.block(BOUND);
 		assertThat(rows(1)).isEqualTo(2);
 	}
 
@@ -307,6 +309,17 @@ abstract class UnitOfWorkContract extends DatabaseContract {
 							(inner) -> this.client.sql("select count(*) from part").fetch().one())))
 			.doOnNext((row) -> assertThat(row.values().iterator().next()).isEqualTo(0L))
 			.block(BOUND);
+	}
+
+	@Test
+	void whatAnotherDatabaseIsAskedInsideGoesBackToo() {
+		ConnectionPool other = pool(2);
+		Mono<?> asked = insert(DatabaseClient.create(other), 1, 1).then(both(2));
+		this.scopes.use(this.connection, (connection) -> asked.then(asked)).block(BOUND);
+		assertThat(other.getMetrics().orElseThrow().acquiredSize()).isZero();
+		this.scopes.use(this.unitOfWork, (work) -> asked).block(BOUND);
+		assertThat(other.getMetrics().orElseThrow().acquiredSize()).isZero();
+		other.disposeLater().block(BOUND);
 	}
 
 	@Test
