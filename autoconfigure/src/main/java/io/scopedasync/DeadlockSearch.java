@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 import io.scopedasync.Vertex.Node;
 import io.scopedasync.Vertex.Wait;
@@ -27,21 +28,25 @@ final class DeadlockSearch {
 	private Set<Entry> seen = Set.of();
 
 	void run(List<RunningScope> open, Consumer<? super Deadlock> found) {
-		for (Broken broken : look(open)) {
-			Entry entry = broken.entry;
-			if (entry.withdrawDirectly()) {
-				try {
-					found.accept(broken.deadlock);
-				}
-				finally {
-					entry.refuse(new DeadlockException(broken.deadlock));
-				}
-			}
+		for (Stream<Broken> candidates : look(open)) {
+			candidates.filter((broken) -> broken.entry.withdrawDirectly())
+				.findFirst()
+				.ifPresent((broken) -> end(broken, found));
 		}
 	}
 
-	private synchronized List<Broken> look(List<RunningScope> open) {
-		List<Broken> broken = new ArrayList<>();
+	private static void end(Broken broken, Consumer<? super Deadlock> found) {
+		try {
+			found.accept(broken.deadlock);
+		}
+		finally {
+			broken.entry.refuse(new DeadlockException(broken.deadlock));
+		}
+	}
+
+	/** For each deadlock the waits that would end it, the youngest scope's first. */
+	private synchronized List<Stream<Broken>> look(List<RunningScope> open) {
+		List<Stream<Broken>> broken = new ArrayList<>();
 		Set<Entry> seenNow = Collections.newSetFromMap(new WeakHashMap<>());
 		for (List<Vertex> knot : Knots.of(WaitGraph.stuck(open))) {
 			List<Node> members = knot.stream().filter(Node.class::isInstance).map(Node.class::cast).toList();
@@ -55,13 +60,22 @@ final class DeadlockSearch {
 		return broken;
 	}
 
-	private static Broken untie(List<Node> members) {
-		Node youngest = members.stream()
+	/**
+	 * Not every wait can be taken back: who was woken must have its lock again. Lazy,
+	 * since mostly the first one can.
+	 */
+	private static Stream<Broken> untie(List<Node> members) {
+		return members.stream()
 			.filter((node) -> !node.waits.isEmpty())
-			.max(Comparator.comparingLong((Node node) -> node.scope.since).thenComparing((node) -> node.scope.id()))
-			.orElseThrow();
-		List<Vertex> cycle = cycle(youngest);
-		Wait wait = youngest.waits.stream().filter((one) -> one.blockedBy() == cycle.get(1)).findFirst().orElseThrow();
+			.sorted(Comparator.comparingLong((Node node) -> node.scope.since)
+				.thenComparing((node) -> node.scope.id())
+				.reversed())
+			.map((node) -> untie(node, members));
+	}
+
+	private static Broken untie(Node node, List<Node> members) {
+		List<Vertex> cycle = cycle(node);
+		Wait wait = node.waits.stream().filter((one) -> one.blockedBy() == cycle.get(1)).findFirst().orElseThrow();
 		return new Broken(wait.entry(), DeadlockWords.describe(wait, cycle, members));
 	}
 

@@ -63,6 +63,16 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 		return null;
 	}
 
+	/**
+	 * Whether a waiter stands in the queue whose {@link #standing()} this tells.
+	 * @param waiter a waiter that {@link #attempt} kept
+	 * @return true unless overridden; false while it waits for something else, a signal
+	 * for instance, and so for nobody in particular
+	 */
+	protected boolean isQueued(Waiter waiter) {
+		return true;
+	}
+
 	@Override
 	public final String name() {
 		return this.name;

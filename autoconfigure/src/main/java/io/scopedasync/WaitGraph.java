@@ -103,7 +103,7 @@ final class WaitGraph {
 		for (Entry entry : entries(scope)) {
 			int state = entry.state;
 			Supply supply = (entry.resource instanceof DirectResource<?> resource) ? supply(resource) : null;
-			if (supply != null && state == Entry.PENDING) {
+			if (supply != null && state == Entry.PENDING && ((DirectResource<?>) entry.resource()).isQueued(entry)) {
 				Wait wait = new Wait(node(scope), entry, supply, units(entry));
 				wait.node().waits.add(wait);
 				supply.waits.add(wait);

@@ -39,7 +39,35 @@ class ArchitectureTests {
 	private static final String[] CORE = { "io.scopedasync", "io.scopedasync.limiter", "io.scopedasync.sync",
 			"io.scopedasync.task", "io.scopedasync.leak" };
 
-	private static final List<String> SURFACE = List.of("io.scopedasync.AcquireRejectedException", "io.scopedasync.AcquireTimeoutException", "io.scopedasync.AsyncResource", "io.scopedasync.AsyncResource$Nesting", "io.scopedasync.AsyncScopes", "io.scopedasync.AsyncScopes$BlockingBody", "io.scopedasync.AsyncScopes$Builder", "io.scopedasync.CallSite", "io.scopedasync.CallSiteSampler", "io.scopedasync.ContextCarrier", "io.scopedasync.ContextCarrier$Restored", "io.scopedasync.Deadline", "io.scopedasync.DeadlineExceededException", "io.scopedasync.Deadlock", "io.scopedasync.Deadlock$Member", "io.scopedasync.DeadlockException", "io.scopedasync.DirectResource", "io.scopedasync.DirectResource$Standing", "io.scopedasync.Exit", "io.scopedasync.Exit$Cancelled", "io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed", "io.scopedasync.Joiner", "io.scopedasync.Joiner$Joining", "io.scopedasync.KeyedResource", "io.scopedasync.Measured", "io.scopedasync.Measured$Usage", "io.scopedasync.NoScopeException", "io.scopedasync.PerKey", "io.scopedasync.PoolSettings", "io.scopedasync.PooledResource", "io.scopedasync.QueueBuilder", "io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope", "io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException", "io.scopedasync.ScopeObserver", "io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder", "io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec", "io.scopedasync.ScopeWatcher", "io.scopedasync.ScopedAsyncException", "io.scopedasync.SwappableResource", "io.scopedasync.Task", "io.scopedasync.TaskGroup", "io.scopedasync.TaskPolicy", "io.scopedasync.WaitQueue", "io.scopedasync.Waiter", "io.scopedasync.Waiter$Loan", "io.scopedasync.WeightedResource", "io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak", "io.scopedasync.leak.LeakDetector", "io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakListener", "io.scopedasync.leak.LeakReason", "io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher", "io.scopedasync.leak.Leaks", "io.scopedasync.limiter.KeyedLimiter", "io.scopedasync.limiter.KeyedLimiter$Statistics", "io.scopedasync.limiter.Limiter", "io.scopedasync.limiter.Limiter$Statistics", "io.scopedasync.limiter.LimiterBuilder", "io.scopedasync.limiter.Permit", "io.scopedasync.sync.Barrier", "io.scopedasync.sync.BarrierBrokenException", "io.scopedasync.sync.Condition", "io.scopedasync.sync.Event", "io.scopedasync.sync.Hold", "io.scopedasync.sync.KeyedLock", "io.scopedasync.sync.KeyedLock$Statistics", "io.scopedasync.sync.Lock", "io.scopedasync.sync.Lock$Statistics", "io.scopedasync.sync.LockBuilder", "io.scopedasync.sync.ReadWriteLock", "io.scopedasync.sync.ReadWriteLock$Statistics");
+	private static final List<String> SURFACE = List.of("io.scopedasync.AcquireRejectedException",
+			"io.scopedasync.AcquireTimeoutException", "io.scopedasync.AsyncResource",
+			"io.scopedasync.AsyncResource$Nesting", "io.scopedasync.AsyncScopes",
+			"io.scopedasync.AsyncScopes$BlockingBody", "io.scopedasync.AsyncScopes$Builder", "io.scopedasync.CallSite",
+			"io.scopedasync.CallSiteSampler", "io.scopedasync.ContextCarrier", "io.scopedasync.ContextCarrier$Restored",
+			"io.scopedasync.Deadline", "io.scopedasync.DeadlineExceededException", "io.scopedasync.Deadlock",
+			"io.scopedasync.Deadlock$Member", "io.scopedasync.DeadlockException", "io.scopedasync.DirectResource",
+			"io.scopedasync.DirectResource$Standing", "io.scopedasync.Exit", "io.scopedasync.Exit$Cancelled",
+			"io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed", "io.scopedasync.Joiner",
+			"io.scopedasync.Joiner$Joining", "io.scopedasync.KeyedResource", "io.scopedasync.Measured",
+			"io.scopedasync.Measured$Usage", "io.scopedasync.NoScopeException", "io.scopedasync.PerKey",
+			"io.scopedasync.PoolSettings", "io.scopedasync.PooledResource", "io.scopedasync.QueueBuilder",
+			"io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
+			"io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException",
+			"io.scopedasync.ScopeObserver", "io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
+			"io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec", "io.scopedasync.ScopeWatcher",
+			"io.scopedasync.ScopedAsyncException", "io.scopedasync.SwappableResource", "io.scopedasync.Task",
+			"io.scopedasync.TaskGroup", "io.scopedasync.TaskPolicy", "io.scopedasync.WaitQueue",
+			"io.scopedasync.Waiter", "io.scopedasync.Waiter$Loan", "io.scopedasync.WeightedResource",
+			"io.scopedasync.leak.CallSites", "io.scopedasync.leak.Leak", "io.scopedasync.leak.LeakDetector",
+			"io.scopedasync.leak.LeakEvent", "io.scopedasync.leak.LeakListener", "io.scopedasync.leak.LeakReason",
+			"io.scopedasync.leak.LeakSite", "io.scopedasync.leak.LeakWatcher", "io.scopedasync.leak.Leaks",
+			"io.scopedasync.limiter.KeyedLimiter", "io.scopedasync.limiter.KeyedLimiter$Statistics",
+			"io.scopedasync.limiter.Limiter", "io.scopedasync.limiter.Limiter$Statistics",
+			"io.scopedasync.limiter.LimiterBuilder", "io.scopedasync.limiter.Permit", "io.scopedasync.sync.Barrier",
+			"io.scopedasync.sync.BarrierBrokenException", "io.scopedasync.sync.Condition", "io.scopedasync.sync.Event",
+			"io.scopedasync.sync.Hold", "io.scopedasync.sync.KeyedLock", "io.scopedasync.sync.KeyedLock$Statistics",
+			"io.scopedasync.sync.Lock", "io.scopedasync.sync.Lock$Statistics", "io.scopedasync.sync.LockBuilder",
+			"io.scopedasync.sync.ReadWriteLock", "io.scopedasync.sync.ReadWriteLock$Statistics");
 
 	@Test
 	void theCoreSeesNothingOfSpringOrMicrometer() {
@@ -49,6 +77,7 @@ class ArchitectureTests {
 			.onlyDependOnClassesThat()
 			.resideInAnyPackage("io.scopedasync", "io.scopedasync.limiter", "io.scopedasync.sync",
 					"io.scopedasync.task", "io.scopedasync.leak", "java..", "reactor.core..", "reactor.util..",
+					"reactor.pool..",
 					// pools are made of it, and what is pooled is no other member's
 					// business
 					"reactor.pool..", "org.reactivestreams..", "org.jspecify..", "org.slf4j..",

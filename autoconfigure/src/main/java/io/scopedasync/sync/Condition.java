@@ -267,6 +267,20 @@ public final class Condition {
 		}
 
 		@Override
+		protected Standing standing() {
+			return Condition.this.lock.standing();
+		}
+
+		/** Once it is woken. */
+		@Override
+		protected boolean isQueued(Waiter waiter) {
+			synchronized (Condition.this) {
+				Wait wait = Condition.this.lent.get(waiter);
+				return wait == null || !wait.asleep;
+			}
+		}
+
+		@Override
 		public Object identity() {
 			return Condition.this.lock;
 		}
