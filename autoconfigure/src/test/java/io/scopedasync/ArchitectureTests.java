@@ -77,7 +77,6 @@ class ArchitectureTests {
 			.onlyDependOnClassesThat()
 			.resideInAnyPackage("io.scopedasync", "io.scopedasync.limiter", "io.scopedasync.sync",
 					"io.scopedasync.task", "io.scopedasync.leak", "java..", "reactor.core..", "reactor.util..",
-					"reactor.pool..",
 					// pools are made of it, and what is pooled is no other member's
 					// business
 					"reactor.pool..", "org.reactivestreams..", "org.jspecify..", "org.slf4j..",
