@@ -28,6 +28,8 @@ import org.springframework.web.filter.OncePerRequestFilter;
  */
 public final class DeadlineServletFilter extends OncePerRequestFilter implements Ordered {
 
+	private static final String SCOPE = DeadlineServletFilter.class.getName() + ".SCOPE";
+
 	private static final Logger log = LoggerFactory.getLogger(DeadlineServletFilter.class);
 
 	private final AsyncScopes scopes;
@@ -44,14 +46,29 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 		this.header = new DeadlineHeader(header);
 	}
 
+	/** The answer of an asynchronous controller comes here as well. */
+	@Override
+	protected boolean shouldNotFilterAsyncDispatch() {
+		return false;
+	}
+
 	@Override
 	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
 		String value = request.getHeader(this.header.name());
-		if (value == null) {
-			chain.doFilter(request, response);
-			return;
+		if (request.getAttribute(SCOPE) instanceof Scope scope) {
+			filter(scope, request, response, chain);
 		}
+		else if (value == null) {
+			chain.doFilter(request, response);
+		}
+		else {
+			begin(value, request, response, chain);
+		}
+	}
+
+	private void begin(String value, HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+			throws ServletException, IOException {
 		Scope scope;
 		try {
 			scope = this.scopes.open(this.header.spec(value));
@@ -64,6 +81,12 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 			response.sendError(HttpServletResponse.SC_GATEWAY_TIMEOUT, ex.getMessage());
 			return;
 		}
+		request.setAttribute(SCOPE, scope);
+		filter(scope, request, response, chain);
+	}
+
+	private void filter(Scope scope, HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+			throws ServletException, IOException {
 		Exception failure = null;
 		try {
 			scope.call(() -> {
@@ -74,26 +97,38 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 		catch (Exception ex) {
 			failure = ex;
 		}
-		finally {
-			end(scope, request);
-		}
-		answer(scope, response, failure);
-	}
-
-	private static void end(Scope scope, HttpServletRequest request) {
-		if (request.isAsyncStarted()) {
-			request.getAsyncContext().addListener(new ClosingListener(scope));
+		if (staysOpen(scope, request)) {
+			rethrow(failure);
 		}
 		else {
-			try {
-				scope.close().block();
+			close(scope);
+			answer(scope, response, failure);
+		}
+	}
+
+	private static boolean staysOpen(Scope scope, HttpServletRequest request) {
+		try {
+			if (request.isAsyncStarted()) {
+				request.getAsyncContext().addListener(new ClosingListener(scope));
+				return true;
 			}
-			catch (RuntimeException ex) {
-				// Of the deadline, or of a release: the one is told below, the other has
-				// no better place to go.
-				if (!scope.deadline().isExpired()) {
-					log.warn("A scope of the request failed to end", ex);
-				}
+		}
+		catch (IllegalStateException ex) {
+			log.debug("An asynchronous answer was complete before anybody could listen to it", ex);
+		}
+		return false;
+	}
+
+	private static void close(Scope scope) {
+		try {
+			scope.close().block();
+		}
+		catch (RuntimeException ex) {
+			// Of the deadline, which is told below, or of a release, for which there is
+			// no
+			// better place.
+			if (!scope.deadline().isExpired()) {
+				log.warn("A scope of the request failed to end", ex);
 			}
 		}
 	}
@@ -105,13 +140,19 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 			response.sendError(HttpServletResponse.SC_GATEWAY_TIMEOUT,
 					"The deadline that the request set in " + this.header.name() + " has passed.");
 		}
-		else if (failure instanceof IOException ex) {
+		else {
+			rethrow(failure);
+		}
+	}
+
+	private static void rethrow(@Nullable Exception failure) throws ServletException, IOException {
+		if (failure instanceof IOException ex) {
 			throw ex;
 		}
-		else if (failure instanceof ServletException ex) {
+		if (failure instanceof ServletException ex) {
 			throw ex;
 		}
-		else if (failure != null) {
+		if (failure != null) {
 			throw (RuntimeException) failure;
 		}
 	}
