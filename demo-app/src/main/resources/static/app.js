@@ -132,6 +132,17 @@ for (const button of document.querySelectorAll("[data-run]")) {
 	onPress(button, () => request(`GET ${url}`, url, {}, JSON.parse));
 }
 
+fetch("/gallery").then((answer) => answer.json()).then((members) => members.forEach(({ path, description }) => {
+	const option = new Option(path.split("/").at(-1), path);
+	option.title = description;
+	$("member").append(option);
+}));
+
+onPress($("visit"), () => {
+	const url = $("member").value;
+	return request(`GET ${url}`, url, {}, JSON.parse);
+});
+
 let flood = new AbortController();
 
 onPress($("flood"), async () => {

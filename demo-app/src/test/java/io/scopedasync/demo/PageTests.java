@@ -157,6 +157,15 @@ class PageTests {
 		screenshot(this.page.locator("#story-title").textContent());
 	}
 
+	@Test
+	void galleryShowsAMember() {
+		this.page.locator("#member").selectOption("/gallery/deadline");
+		press("Show");
+		assertThat(this.page.locator("#story-title")).hasText("GET /gallery/deadline");
+		assertThat(this.page.locator("#story")).containsText("out of time, and everything released");
+		screenshot("gallery");
+	}
+
 	@ParameterizedTest
 	@CsvSource({ "LIGHT", "DARK" })
 	void followsTheColorScheme(ColorScheme scheme) {
