@@ -150,7 +150,7 @@ class PageTests {
 	@ParameterizedTest
 	@CsvSource({ "Connection, result: 42", "… that fails, QueryFailedException", "… suppressed, result: no value",
 			"Session, SPRG", "… too slow, exceeded its limit of 50 ms",
-			"Fifty fetches, '\"results\":50,\"mostAtOnce\":10'", "Echo server, the grace period is over" })
+			"Fifty fetches, '\"results\":50,\"mostAtOnce\":10'", "Echo server, the grace period of server" })
 	void programTellsItsStory(String button, String expected) {
 		press(button);
 		assertThat(this.page.locator("#story")).containsText(expected);
