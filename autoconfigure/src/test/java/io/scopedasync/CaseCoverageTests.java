@@ -55,6 +55,7 @@ class CaseCoverageTests {
 			IntStream.of(area).forEach(missing::add);
 		}
 		missing.removeAll(shown());
+		System.out.println("Cases without a test: " + (missing.isEmpty() ? "none" : missing));
 		assertThat(missing).as("cases without a test").isEmpty();
 	}
 
