@@ -178,8 +178,7 @@ final class BlockingScope<R> extends RunningScope {
 
 	@Override
 	boolean mayBodyWait() {
-		Thread.State state = this.thread.getState();
-		return state == Thread.State.WAITING || state == Thread.State.BLOCKED;
+		return mayWait(this.thread);
 	}
 
 	@Override

@@ -135,6 +135,11 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 		actual.onComplete();
 	}
 
+	/** Without a thread it is about to begin, or has ended. */
+	synchronized boolean mayWait() {
+		return this.thread != null && ScopeState.mayWait(this.thread);
+	}
+
 	synchronized boolean hasInterrupted(Thread thread) {
 		return this.cancelled && this.thread == thread;
 	}

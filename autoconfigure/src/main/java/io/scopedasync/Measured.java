@@ -1,5 +1,7 @@
 package io.scopedasync;
 
+import java.util.List;
+
 /**
  * Something of which there is only so much, and what it shows of that to meters and
  * pages. A bean of this kind, a limiter for instance, is measured under its name without
@@ -12,6 +14,14 @@ public interface Measured {
 	 * @return the name
 	 */
 	String name();
+
+	/**
+	 * What scopes that hold it call it.
+	 * @return the name, unless there are several resources to hold it by
+	 */
+	default List<String> heldAs() {
+		return List.of(name());
+	}
 
 	/**
 	 * What kind of thing it is, for pages.

@@ -299,8 +299,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	/** Whether this scope or one around it has interrupted its body on a thread. */
 	boolean hasInterrupted(Thread thread) {
-		ScopeExtras extras = this.extras;
-		StartedTask<?> task = (extras != null) ? extras.task : null;
+		StartedTask<?> task = task();
 		RunningScope parent = parent();
 		return (task != null && task.hasInterrupted(thread)) || (parent != null && parent.hasInterrupted(thread));
 	}

@@ -94,7 +94,14 @@ abstract class ScopeState extends Entry {
 	 * to be busy, or to wait for a limited time only.
 	 */
 	boolean mayBodyWait() {
-		return true;
+		StartedTask<?> task = task();
+		return task == null || task.mayWait();
+	}
+
+	/** As far as can be seen of a body's thread. */
+	static boolean mayWait(Thread thread) {
+		Thread.State state = thread.getState();
+		return state == Thread.State.WAITING || state == Thread.State.BLOCKED;
 	}
 
 	/** The driver is about to leave a scope that has not settled. */
@@ -182,6 +189,12 @@ abstract class ScopeState extends Entry {
 	final @Nullable ScopeTasks tasksOrNull() {
 		ScopeExtras extras = this.extras;
 		return (extras != null) ? extras.tasks : null;
+	}
+
+	/** The task that this scope is, if it is one. */
+	final @Nullable StartedTask<?> task() {
+		ScopeExtras extras = this.extras;
+		return (extras != null) ? extras.task : null;
 	}
 
 	/** Whether a limit of its own ended it. */

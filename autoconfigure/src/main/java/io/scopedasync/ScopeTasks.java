@@ -125,6 +125,10 @@ final class ScopeTasks implements TaskGroup {
 		return this.policy.supervising;
 	}
 
+	boolean cancelsRest() {
+		return this.policy.cancelsRest;
+	}
+
 	/** By the task, once. */
 	void ended(StartedTask<?> task, Exit exit, boolean heard, boolean asked) {
 		if (exit instanceof Exit.Failed failed && !heard) {

@@ -64,6 +64,12 @@ final class StartedTask<T> implements Task<T>, CoreSubscriber<T> {
 		return this.exit;
 	}
 
+	/** Whether its work may be waiting, as far as that can be seen. */
+	boolean mayWait() {
+		BlockingWork<?> blocking = this.blocking;
+		return blocking == null || blocking.mayWait();
+	}
+
 	boolean hasInterrupted(Thread thread) {
 		BlockingWork<?> blocking = this.blocking;
 		return blocking != null && blocking.hasInterrupted(thread);

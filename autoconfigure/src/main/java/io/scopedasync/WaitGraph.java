@@ -159,7 +159,7 @@ final class WaitGraph {
 			else if (state == Entry.CHILD) {
 				RunningScope child = (RunningScope) entry.value();
 				Node inside = this.nodes.get(child);
-				if (inside != null) {
+				if (inside != null && endsAfter(scope, child)) {
 					node.inside.add(inside);
 				}
 				goesOn |= inside == null && child.phase < ScopeState.SETTLED;
@@ -171,6 +171,19 @@ final class WaitGraph {
 		if (goesOn) {
 			goOn(node);
 		}
+	}
+
+	/**
+	 * Whether a scope can't end before one inside it. One without a body ends when
+	 * somebody closes it, and takes along what else is closed by hand; a group may cancel
+	 * what its body has left.
+	 */
+	private static boolean endsAfter(RunningScope scope, RunningScope inside) {
+		if (scope.phase == ScopeState.ENTERING) {
+			return true;
+		}
+		StartedTask<?> task = inside.task();
+		return !scope.isByHand() && !inside.isByHand() && (task == null || !task.group.cancelsRest());
 	}
 
 	private void measure(Supply supply) {

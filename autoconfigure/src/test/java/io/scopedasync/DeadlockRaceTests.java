@@ -22,6 +22,8 @@ import reactor.core.scheduler.Schedulers;
 
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
+import io.scopedasync.sync.KeyedLock;
+import io.scopedasync.sync.ReadWriteLock;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -46,6 +48,10 @@ class DeadlockRaceTests {
 	private final List<Limiter> limiters = new ArrayList<>();
 
 	private final KeyedLimiter keyed = KeyedLimiter.builder("keyed").permits(2).build();
+
+	private final KeyedLock keyedLock = KeyedLock.builder("keyed-lock").build();
+
+	private final ReadWriteLock readWrite = ReadWriteLock.builder("read-write").build();
 
 	private final AtomicInteger found = new AtomicInteger();
 
@@ -113,13 +119,15 @@ class DeadlockRaceTests {
 		}
 		assertThat(this.limiters).allMatch((limiter) -> limiter.statistics().borrowed() == 0);
 		assertThat(this.keyed.statistics().keys()).isZero();
+		assertThat(this.keyedLock.statistics().keys()).isZero();
+		assertThat(this.readWrite.usage().active() + this.readWrite.usage().pending()).isZero();
 		assertThat(this.scopes.openScopes()).isEmpty();
 	}
 
 	/** One to three different ones, of which each asks for no more than there is. */
 	private List<AsyncResource<?>> resources(Random random, boolean ordered) {
 		List<Integer> numbers = new ArrayList<>();
-		for (int i = 0; i < RESOURCES + 2; i++) {
+		for (int i = 0; i < RESOURCES + 5; i++) {
 			numbers.add(i);
 		}
 		Collections.shuffle(numbers, random);
@@ -129,7 +137,17 @@ class DeadlockRaceTests {
 		}
 		List<AsyncResource<?>> resources = new ArrayList<>();
 		for (int number : numbers) {
-			if (number >= RESOURCES) {
+			if (number == RESOURCES + 4) {
+				boolean reads = random.nextInt(3) != 0;
+				resources.add(reads ? this.readWrite.read() : this.readWrite.write());
+				if (reads && random.nextBoolean()) {
+					resources.add(this.readWrite.read());
+				}
+			}
+			else if (number >= RESOURCES + 2) {
+				resources.add(this.keyedLock.forKey(number));
+			}
+			else if (number >= RESOURCES) {
 				resources.add(this.keyed.forKey(number, 1 + random.nextInt(2)));
 			}
 			else {

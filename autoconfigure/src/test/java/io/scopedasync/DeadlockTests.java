@@ -414,6 +414,86 @@ class DeadlockTests {
 	}
 
 	@Test
+	void whatIsOpenedByHandIsClosedByHandWhateverItHasInside() {
+		Scope session = this.scopes.open("session");
+		session.enter(this.a).block(BOUND);
+		CompletableFuture<String> inside = begin(
+				waitingIn(session, this.scopes.use(this.b, (permit) -> Mono.just("x"))));
+		CompletableFuture<String> other = entering("other", this.b, this.a);
+		CompletableFuture<String> late = begin(waitingIn(session, this.scopes.use(this.b, (permit) -> Mono.just("y"))));
+		open();
+		look();
+		look();
+		assertThat(this.found).isEmpty();
+		session.close().block(BOUND);
+		assertThat(inside).isCompletedWithValue("x");
+		assertThat(other).isCompletedWithValue("other");
+		assertThat(late).isCompletedWithValue("y");
+	}
+
+	@Test
+	void aBodyDoesNotWaitForWhatItsEndCloses() {
+		Sinks.Empty<String> end = Sinks.empty();
+		CompletableFuture<String> outer = begin(this.scopes.with(ScopeSpec.of("outer").entering(this.a), (scope) -> {
+			this.gate.asMono().then(scope.child("child").enter(this.b)).onErrorComplete().subscribe();
+			return end.asMono().thenReturn("outer");
+		}));
+		aBodyThatGoesOnIsLeftAlone(end, outer);
+	}
+
+	@Test
+	void aBodyDoesNotWaitForWhatOthersMakeOfWhatItShares() {
+		Sinks.Empty<String> end = Sinks.empty();
+		List<AsyncResource<Permit>> memoized = new ArrayList<>();
+		CompletableFuture<String> outer = begin(this.scopes.with(ScopeSpec.of("outer").entering(this.a), (scope) -> {
+			memoized.add(scope.memoize(this.b));
+			return end.asMono().thenReturn("outer");
+		}));
+		CompletableFuture<Permit> user = this.gate.asMono()
+			.then(this.scopes.use(memoized.get(0), Mono::just))
+			.toFuture();
+		aBodyThatGoesOnIsLeftAlone(end, outer);
+		assertThat(user).isCompletedExceptionally();
+	}
+
+	private void aBodyThatGoesOnIsLeftAlone(Sinks.Empty<String> end, CompletableFuture<String> outer) {
+		CompletableFuture<String> other = entering("other", this.b, this.a);
+		open();
+		look();
+		look();
+		assertThat(this.found).isEmpty();
+		end.tryEmitEmpty();
+		assertThat(outer).isCompletedWithValue("outer");
+		assertThat(other).isCompletedWithValue("other");
+	}
+
+	@Test
+	void aGroupWhoseBodyCancelsTheRestDoesNotWaitForIt() {
+		Sinks.Empty<String> end = Sinks.empty();
+		CompletableFuture<String> outer = begin(this.scopes.use(this.a,
+				(permit) -> this.scopes.group(ScopeSpec.of("group"), TaskPolicy.supervising().cancelRest(), (group) -> {
+					group.start(this.gate.asMono().then(this.scopes.use(this.b, (second) -> Mono.just("task"))));
+					return end.asMono().thenReturn("outer");
+				})));
+		aBodyThatGoesOnIsLeftAlone(end, outer);
+	}
+
+	@Test
+	void aGroupThatHoldsWhatItsTaskWaitsForWaitsForItself() {
+		CompletableFuture<String> outer = begin(this.scopes.use(this.a, (permit) -> this.scopes.group((group) -> {
+			group.start(this.scopes.use(this.a, (second) -> Mono.just("task")));
+			return Mono.just("outer");
+		})));
+		look();
+		look();
+		failed(outer, "waits for 'a', held by");
+	}
+
+	private <T> Mono<T> waitingIn(Scope scope, Mono<T> work) {
+		return work.contextWrite((context) -> context.put(Scope.class, scope));
+	}
+
+	@Test
 	void aThreadThatIsBusyGoesOn() throws Exception {
 		AtomicBoolean busy = new AtomicBoolean(true);
 		CountDownLatch running = new CountDownLatch(1);
@@ -444,6 +524,32 @@ class DeadlockTests {
 		thread.join(BOUND.toMillis());
 		assertThat(other).succeedsWithin(BOUND);
 		assertThat(inner[0]).succeedsWithin(BOUND);
+	}
+
+	@Test
+	void aTaskWhoseThreadIsBusyGoesOn() throws Exception {
+		AtomicBoolean busy = new AtomicBoolean(true);
+		CountDownLatch running = new CountDownLatch(1);
+		CompletableFuture<String> other = entering("other", this.b, this.a);
+		CompletableFuture<String> outer = this.scopes
+			.use(this.a, (permit) -> this.scopes.<String>group((group) -> group.<String>startBlocking(() -> {
+				CompletableFuture<String> inner = this.scopes.use(this.b, (second) -> Mono.just("inner")).toFuture();
+				running.countDown();
+				while (busy.get()) {
+					Thread.onSpinWait();
+				}
+				inner.cancel(false);
+				return "done";
+			}).result()))
+			.toFuture();
+		assertThat(running.await(10, TimeUnit.SECONDS)).isTrue();
+		open();
+		look();
+		look();
+		busy.set(false);
+		assertThat(outer).succeedsWithin(BOUND).isEqualTo("done");
+		assertThat(other).succeedsWithin(BOUND);
+		assertThat(this.found).isEmpty();
 	}
 
 	@Test

@@ -130,7 +130,7 @@ public final class ScopesHealthIndicator extends AbstractHealthIndicator {
 		int last = names.size() - ((scope.state() == Scope.State.ENTERING) ? 1 : 0);
 		int times = 0;
 		for (int i = 0; i < last; i++) {
-			times += names.get(i).equals(resource.name()) ? 1 : 0;
+			times += resource.heldAs().contains(names.get(i)) ? 1 : 0;
 		}
 		if (times == 0 || !(resource instanceof AsyncResource<?> held)) {
 			return times;

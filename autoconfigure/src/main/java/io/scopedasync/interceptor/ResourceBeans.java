@@ -77,7 +77,9 @@ final class ResourceBeans {
 		}
 		remedy.append(": scoped-async.limiters.")
 			.append(name)
-			.append(".permits=10, scoped-async.sessions.")
+			.append(".permits=10, scoped-async.locks.")
+			.append(name)
+			.append(".acquire-timeout=2s, scoped-async.sessions.")
 			.append(name)
 			.append(".base-url=..., or a bean of that name of type AsyncResource or KeyedResource.");
 		String problem = this.beanFactory.containsBean(name)
@@ -107,14 +109,14 @@ final class ResourceBeans {
 
 	/**
 	 * At most three names that a slip of the keyboard away would be this one, nearest
-	 * first.
+	 * first; those of a read-write lock begin with its own.
 	 */
 	private static List<String> near(String name, Set<String> known) {
 		record Candidate(String name, int distance) {
 		}
 		List<Candidate> candidates = new ArrayList<>();
 		for (String candidate : known) {
-			int distance = distance(plain(name), plain(candidate));
+			int distance = candidate.startsWith(name + ".") ? 0 : distance(plain(name), plain(candidate));
 			if (distance <= Math.max(2, name.length() / 3)) {
 				candidates.add(new Candidate(candidate, distance));
 			}

@@ -201,10 +201,11 @@ final class ScopedMethods implements MethodInterceptor {
 		}
 		String all = String.join(", ", names);
 		if (!keyed) {
+			String property = ((names.size() == 1) ? all : "<name>") + ".keyed=true";
 			throw annotated.invalid(
 					"has the key '" + text + "', and " + (names.isEmpty() ? "no resource" : all) + " is not keyed",
-					"Remove 'key', or make the limiter a keyed one (scoped-async.limiters."
-							+ ((names.size() == 1) ? all : "<name>") + ".keyed=true).");
+					"Remove 'key', or make the limiter or lock a keyed one (scoped-async.limiters." + property
+							+ " or scoped-async.locks." + property + ").");
 		}
 		if (text.isBlank()) {
 			throw annotated.invalid("has no key, and among " + all + " is a keyed resource",

@@ -1,6 +1,7 @@
 package io.scopedasync.sync;
 
 import java.time.Duration;
+import java.util.List;
 
 import org.jspecify.annotations.Nullable;
 
@@ -66,6 +67,11 @@ public final class ReadWriteLock implements Measured {
 	@Override
 	public String name() {
 		return this.name;
+	}
+
+	@Override
+	public List<String> heldAs() {
+		return List.of(this.read.name(), this.write.name());
 	}
 
 	/**

@@ -23,6 +23,7 @@ import io.scopedasync.leak.Leaks;
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.Permit;
+import io.scopedasync.sync.ReadWriteLock;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -180,6 +181,17 @@ class ScopesHealthIndicatorTests {
 		assertThat(health(null).getDetails()).containsEntry("exhausted", List.of("tenant-limit"));
 		open("import").enter(this.keyed.forKey("b")).block(LIMIT);
 		assertThat(health(null).getStatus()).isEqualTo(Status.UP);
+	}
+
+	@Test
+	void isBadWhileASuspectHoldsALockThatSomebodyWaitsFor() {
+		ReadWriteLock prices = ReadWriteLock.builder("prices").build();
+		this.measured.add(prices);
+		open("import").enter(prices.read()).block(LIMIT);
+		this.scopes.use(prices.write(), (hold) -> Mono.never()).onErrorComplete().subscribe();
+		assertThat(health(null).getStatus()).isEqualTo(Status.UP);
+		passes(Duration.ofSeconds(65));
+		assertThat(health(null).getDetails()).containsEntry("exhausted", List.of("prices"));
 	}
 
 	private Scope open(String name) {

@@ -48,14 +48,19 @@ class InvalidScopedMethodTests {
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
 		.withConfiguration(AutoConfigurations.of(AopAutoConfiguration.class, ScopedAsyncAutoConfiguration.class))
 		.withPropertyValues("scoped-async.limiters.quotes-limit.permits=10",
-				"scoped-async.limiters.tenant-limit.permits=4", "scoped-async.limiters.tenant-limit.keyed=true")
+				"scoped-async.limiters.tenant-limit.permits=4", "scoped-async.limiters.tenant-limit.keyed=true",
+				"scoped-async.locks.prices.read-write=true")
 		.withUserConfiguration(Resources.class);
 
 	static Stream<Arguments> mistakes() {
 		Builder<Arguments> mistakes = Stream.builder();
 		mistakes.add(arguments(UnknownName.class, "'quote-limit', and there is none of that name",
 				"Did you mean 'quotes-limit'"));
-		mistakes.add(arguments(UnlikeAnyName.class, "'something-else'", "There are 'a', 'prototype', 'quotes-limit'"));
+		mistakes
+			.add(arguments(UnlikeAnyName.class, "'something-else'", "There are 'a', 'prices.read', 'prices.write'"));
+		mistakes.add(arguments(UnlikeAnyName.class, "'something-else'", "scoped-async.locks.something-else."));
+		mistakes.add(arguments(NoSideOfALock.class, "the bean of that name is a ReadWriteLock",
+				"Did you mean 'prices.read' or 'prices.write'?"));
 		mistakes.add(arguments(UnderscoreName.class, "'quotes_limit'", "Did you mean 'quotes-limit'"));
 		mistakes.add(arguments(NotAResource.class, "the bean of that name is a String", "AsyncResource"));
 		mistakes.add(arguments(AmbiguousQualifier.class, "'twice', which 2 beans have as qualifier: x1, x2",
@@ -77,8 +82,8 @@ class InvalidScopedMethodTests {
 		mistakes.add(arguments(NoPermits.class, "asks for 0 permits", "Ask for 1"));
 		mistakes
 			.add(arguments(PermitsOfUncounted.class, "asks for 2 permits, and a is not counted", "Remove 'permits'"));
-		mistakes
-			.add(arguments(KeyOnUnkeyed.class, "has the key '#tenant', and quotes-limit is not keyed", "keyed=true"));
+		mistakes.add(arguments(KeyOnUnkeyed.class, "has the key '#tenant', and quotes-limit is not keyed",
+				"scoped-async.limiters.quotes-limit.keyed=true or scoped-async.locks.quotes-limit.keyed=true"));
 		mistakes
 			.add(arguments(KeyedWithoutKey.class, "has no key, and among tenant-limit is a keyed", "key = \"#p0\""));
 		mistakes
@@ -251,6 +256,15 @@ class InvalidScopedMethodTests {
 	static class UnlikeAnyName {
 
 		@ScopedAsync("something-else")
+		Mono<String> method() {
+			return Mono.empty();
+		}
+
+	}
+
+	static class NoSideOfALock {
+
+		@ScopedAsync("prices")
 		Mono<String> method() {
 			return Mono.empty();
 		}
