@@ -236,7 +236,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 			owner.close();
 			throw new ScopeClosedException(name(), "Scope '" + name() + "' is ending: transfer before its body ends.");
 		}
-		openEntries().forEach(owner::takeOver);
+		for (Entry entry : openEntries()) {
+			if (!(entry.resource instanceof TaskResource)) {
+				owner.takeOver(entry);
+			}
+		}
 		return owner;
 	}
 
