@@ -331,7 +331,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	/** The tasks of this scope; the policy is that of the first who asks. */
-	final ScopeTasks tasks(TaskPolicy policy) {
+	ScopeTasks tasks(TaskPolicy policy) {
 		ScopeExtras extras = extras();
 		ScopeTasks tasks = extras.tasks;
 		if (tasks == null) {
