@@ -161,7 +161,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			more = enterNext();
 		}
 		if (this.phase == RUNNING && isBodyOver()) {
-			turn(UNWINDING);
+			beginUnwinding();
 			OpenRecord record = record();
 			if (record != null) {
 				record.keep(scope());
@@ -185,7 +185,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			return false;
 		}
 		if (this.end != null) {
-			turn(UNWINDING);
+			beginUnwinding();
 			return false;
 		}
 		AsyncResource<?>[] resources = this.spec.resources;

@@ -81,9 +81,14 @@ final class ScopeTasks implements TaskGroup {
 				return false;
 			}
 			leaveBehind();
+			this.scope.disarm();
+			if (running() != 0) {
+				// To be looked at again, in case they end no more.
+				return this.scope.isOverdue(this.scope);
+			}
 		}
 		this.scope.disarm();
-		return running() == 0;
+		return true;
 	}
 
 	private synchronized List<StartedTask<?>> close() {
