@@ -379,7 +379,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 			settled.tryEmitEmpty();
 		}
 		return settled.asMono()
-			.then(Mono.defer(() -> (isByHand() && end() instanceof Exit.Failed failed) ? Mono.error(failed.error())
+			.then(Mono.defer(() -> (isByHand() && told() instanceof Exit.Failed failed) ? Mono.error(failed.error())
 					: Mono.empty()));
 	}
 

@@ -264,7 +264,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		Exit end = end();
 		Exit told = told();
-		if (told != end) {
+		if (told != end && !keepsResult()) {
 			forgetResult();
 		}
 		boolean seen = isSeen();
@@ -277,7 +277,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (extras != null) {
 				extras.settle(scope());
 			}
-			if (!deliver(told) && end instanceof Exit.Failed failed) {
+			if (!deliver(told) && told instanceof Exit.Failed failed) {
 				scope().undelivered(failed.error());
 			}
 		}

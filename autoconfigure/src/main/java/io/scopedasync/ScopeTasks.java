@@ -114,7 +114,7 @@ final class ScopeTasks implements TaskGroup {
 	/** The body ended within {@code startBody}; no error of it is lost. */
 	void bodyEndedAtOnce(Exit exit) {
 		if (exit instanceof Exit.Completed) {
-			this.bodyDone = true;
+			this.bodyDone = this.scope.end == null;
 		}
 		else if (this.scope.decide(exit)) {
 			this.scope.bodyOver = true;
