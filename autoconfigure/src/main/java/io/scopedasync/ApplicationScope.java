@@ -56,6 +56,12 @@ final class ApplicationScope extends OpenScope {
 		register(this);
 	}
 
+	/** A task that fails must not take from all others what is held here. */
+	@Override
+	ScopeTasks tasks(TaskPolicy policy) {
+		return super.tasks(TaskPolicy.supervising());
+	}
+
 	/** Who holds a resource, the latest first. */
 	@Nullable Entry held(Object identity) {
 		List<Entry> holding = this.holding;

@@ -255,8 +255,10 @@ public interface AsyncScopes {
 	 * {@linkplain AsyncResource#fresh() fresh} one or for a limiter's permit. Given back
 	 * in reverse order when the scope is closed, and after all other scopes by
 	 * {@link #close()}; those releases, and nobody else any more, may open scopes in
-	 * their reactive chain. It may be open for ever: {@link #openScopes()} does not list
-	 * it and leak detection does not look at it.
+	 * their reactive chain. Its {@linkplain Scope#tasks() tasks} are
+	 * {@linkplain TaskPolicy#supervising() supervised}: none that fails takes from the
+	 * others what is held here. It may be open for ever: {@link #openScopes()} does not
+	 * list it and leak detection does not look at it.
 	 * @return the same scope until it ends, then another one; one that has ended already
 	 * after {@link #close()}
 	 */

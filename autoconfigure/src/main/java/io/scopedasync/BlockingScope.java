@@ -49,12 +49,15 @@ final class BlockingScope<R> extends RunningScope {
 	private R call() throws Exception {
 		RunningScope parent = CurrentScope.ofThread();
 		boolean interrupted = false;
+		// An interrupt that the body around this scope has taken already is none any
+		// more.
+		boolean taken = !this.thread.isInterrupted() && isInterruptedBy(parent);
 		start(parent);
 		interrupted |= await(false);
 		Throwable thrown = null;
 		if (this.bodyMayRun) {
 			thrown = runBody(parent);
-			interrupted |= Thread.interrupted() && !clearLimitInterrupt();
+			interrupted |= Thread.interrupted() && !isInterruptedByLimit();
 			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
 					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
 			boolean endedByItself = ended(exit);
@@ -72,7 +75,7 @@ final class BlockingScope<R> extends RunningScope {
 		}
 		// This scope cleared the interrupt that was its own; one around it may have meant
 		// the same thread at the same moment.
-		if (interrupted || (parent != null && parent.hasInterrupted(Thread.currentThread()))) {
+		if (interrupted || (!taken && isInterruptedBy(parent))) {
 			Thread.currentThread().interrupt();
 		}
 		return outcome(thrown);
@@ -115,10 +118,14 @@ final class BlockingScope<R> extends RunningScope {
 
 	@Override
 	boolean hasInterrupted(Thread thread) {
-		return (thread == this.thread && clearLimitInterrupt()) || super.hasInterrupted(thread);
+		return (thread == this.thread && isInterruptedByLimit()) || super.hasInterrupted(thread);
 	}
 
-	private boolean clearLimitInterrupt() {
+	private boolean isInterruptedBy(@Nullable RunningScope around) {
+		return around != null && around.hasInterrupted(this.thread);
+	}
+
+	private boolean isInterruptedByLimit() {
 		synchronized (this.bodyLock) {
 			return this.interruptedByLimit;
 		}

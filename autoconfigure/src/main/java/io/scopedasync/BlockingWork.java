@@ -46,7 +46,7 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 		if (task != null) {
 			task.blocking = work;
 		}
-		scope.own(AsyncResource.of(Mono::<Object>empty, (value, exit) -> work.returned.asMono()).named("thread"), work);
+		scope.own(new OccupiedThread(work.returned.asMono()), work);
 		return work;
 	}
 
@@ -162,6 +162,26 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 		}
 		// It never begins.
 		this.returned.tryEmitEmpty();
+	}
+
+	/** The thread, until the work has returned. */
+	private record OccupiedThread(Mono<Void> returned) implements AsyncResource<Object>, TaskResource {
+
+		@Override
+		public Mono<Object> acquire() {
+			throw new IllegalStateException("it is there already");
+		}
+
+		@Override
+		public Mono<Void> release(Object work, Exit exit) {
+			return this.returned;
+		}
+
+		@Override
+		public String name() {
+			return "thread";
+		}
+
 	}
 
 }

@@ -339,8 +339,14 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		synchronized (this) {
 			application = this.application;
 		}
-		Mono<Void> ended = (application != null) ? application.close().onErrorComplete() : Mono.empty();
-		ended.subscribe(null, null, this.closed::tryEmitEmpty);
+		if (application == null) {
+			this.closed.tryEmitEmpty();
+			return;
+		}
+		Mono<Void> settled = application.settled();
+		// Not closed, which waits for its tasks: they had their time.
+		application.interrupt(Exit.completed());
+		settled.onErrorComplete().subscribe(null, null, this.closed::tryEmitEmpty);
 	}
 
 	private boolean isEmptyForGood() {

@@ -69,13 +69,26 @@ final class Join<T, R> {
 			return false;
 		}
 		boolean enough;
+		Throwable broken = null;
 		synchronized (this) {
 			if (this.done) {
 				return !this.failed;
 			}
-			enough = this.joining.ended(index, withoutCancel(index, exit), value) || ++this.ended == this.work.size();
+			try {
+				enough = this.joining.ended(index, withoutCancel(index, exit), value)
+						|| ++this.ended == this.work.size();
+			}
+			catch (Throwable ex) {
+				this.done = true;
+				this.failed = true;
+				broken = ex;
+				enough = false;
+			}
 		}
-		if (enough) {
+		if (broken != null) {
+			sink.error(broken);
+		}
+		else if (enough) {
 			finish(sink);
 		}
 		return true;

@@ -1,6 +1,8 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -153,11 +155,35 @@ abstract class NestedScope extends ScopeMachine {
 		return extras != null && extras.heldBack != null;
 	}
 
-	/** Whether it ends by a limit of its own, however long that is. */
+	/** Whether it is to end: now, or once its shield lets it. */
+	final boolean isToEnd() {
+		return this.end != null || isHeldBack();
+	}
+
+	/**
+	 * Whether it ends by a limit of its own, however long that is, or waits for a scope
+	 * inside that does.
+	 */
 	boolean isBounded() {
 		ScopeExtras extras = this.extras;
-		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
-		return this.end == null && (this.spec.limits.body() != null || (deadline != null && deadline.isSet()));
+		if (this.end == null) {
+			ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+			Duration now = (this.phase == ENTERING) ? this.spec.limits.acquire() : this.spec.limits.body();
+			return now != null || (deadline != null && deadline.isSet());
+		}
+		Deque<ScopeExtras> ending = new ArrayDeque<>();
+		while (extras != null) {
+			for (StackedEntry entry : extras.stack.snapshot()) {
+				if (entry.state == CHILD && entry.value() instanceof NestedScope child && child.isToEnd()) {
+					if (child.end == null && child.isBounded()) {
+						return true;
+					}
+					ending.add(child.extras());
+				}
+			}
+			extras = ending.poll();
+		}
+		return false;
 	}
 
 	private void takeHeldBack(Exit exit) {

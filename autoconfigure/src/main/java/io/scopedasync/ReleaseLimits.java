@@ -139,7 +139,7 @@ final class ReleaseLimits {
 	/** The time of one step. */
 	static final class Limit {
 
-		final Entry entry;
+		final @Nullable Entry entry;
 
 		final ScopeState scope;
 
@@ -156,7 +156,7 @@ final class ReleaseLimits {
 
 		private @Nullable Limit next;
 
-		Limit(Entry entry, ScopeState scope) {
+		Limit(@Nullable Entry entry, ScopeState scope) {
 			this.entry = entry;
 			this.scope = scope;
 		}

@@ -236,7 +236,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 			owner.close();
 			throw new ScopeClosedException(name(), "Scope '" + name() + "' is ending: transfer before its body ends.");
 		}
-		openEntries().forEach(owner::takeOver);
+		for (Entry entry : openEntries()) {
+			if (!(entry.resource instanceof TaskResource)) {
+				owner.takeOver(entry);
+			}
+		}
 		return owner;
 	}
 
@@ -326,7 +330,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	/** The tasks of this scope; the policy is that of the first who asks. */
-	final ScopeTasks tasks(TaskPolicy policy) {
+	ScopeTasks tasks(TaskPolicy policy) {
 		ScopeExtras extras = extras();
 		ScopeTasks tasks = extras.tasks;
 		if (tasks == null) {
@@ -374,7 +378,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 			settled.tryEmitEmpty();
 		}
 		return settled.asMono()
-			.then(Mono.defer(() -> (isByHand() && end() instanceof Exit.Failed failed) ? Mono.error(failed.error())
+			.then(Mono.defer(() -> (isByHand() && told() instanceof Exit.Failed failed) ? Mono.error(failed.error())
 					: Mono.empty()));
 	}
 

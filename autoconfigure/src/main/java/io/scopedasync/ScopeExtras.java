@@ -87,7 +87,7 @@ final class ScopeExtras {
 	}
 
 	/** For the driver. */
-	boolean isOverdue(Entry entry, ScopeState scope) {
+	boolean isOverdue(@Nullable Entry entry, ScopeState scope) {
 		ReleaseLimits.Limit limit = this.limit;
 		if (limit != null && limit.entry == entry) {
 			return limit.passed;

@@ -161,7 +161,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			more = enterNext();
 		}
 		if (this.phase == RUNNING && isBodyOver()) {
-			turn(UNWINDING);
+			beginUnwinding();
 			OpenRecord record = record();
 			if (record != null) {
 				record.keep(scope());
@@ -185,7 +185,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			return false;
 		}
 		if (this.end != null) {
-			turn(UNWINDING);
+			beginUnwinding();
 			return false;
 		}
 		AsyncResource<?>[] resources = this.spec.resources;
@@ -264,7 +264,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		Exit end = end();
 		Exit told = told();
-		if (told != end) {
+		if (told != end && !keepsResult()) {
 			forgetResult();
 		}
 		boolean seen = isSeen();
@@ -277,7 +277,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (extras != null) {
 				extras.settle(scope());
 			}
-			if (!deliver(told) && end instanceof Exit.Failed failed) {
+			if (!deliver(told) && told instanceof Exit.Failed failed) {
 				scope().undelivered(failed.error());
 			}
 		}

@@ -138,7 +138,7 @@ abstract class ScopeState extends Entry {
 	 */
 	final boolean ended(Exit exit) {
 		ScopeTasks tasks = tasksOrNull();
-		if (tasks != null && exit instanceof Exit.Completed) {
+		if (tasks != null && exit instanceof Exit.Completed && this.end == null) {
 			tasks.bodyDone = true;
 			driveFlat();
 			return false;
@@ -214,6 +214,12 @@ abstract class ScopeState extends Entry {
 				&& end instanceof Exit.Failed failed && failed.error() instanceof DeadlineExceededException
 				&& failed.error().getSuppressed().length == 0);
 		return quiet ? Exit.completed() : end;
+	}
+
+	/** Whether it was cancelled by its group after the body had brought its value. */
+	final boolean keepsResult() {
+		ScopeTasks tasks = tasksOrNull();
+		return this.end == ScopeTasks.BY_HANDLE && tasks != null && tasks.bodyDone;
 	}
 
 	/** Ends the scope from outside. */

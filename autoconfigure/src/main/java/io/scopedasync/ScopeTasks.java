@@ -81,9 +81,14 @@ final class ScopeTasks implements TaskGroup {
 				return false;
 			}
 			leaveBehind();
+			this.scope.disarm();
+			if (running() != 0) {
+				// To be looked at again, in case they end no more.
+				return this.scope.isOverdue(this.scope);
+			}
 		}
 		this.scope.disarm();
-		return running() == 0;
+		return true;
 	}
 
 	private synchronized List<StartedTask<?>> close() {
@@ -109,7 +114,7 @@ final class ScopeTasks implements TaskGroup {
 	/** The body ended within {@code startBody}; no error of it is lost. */
 	void bodyEndedAtOnce(Exit exit) {
 		if (exit instanceof Exit.Completed) {
-			this.bodyDone = true;
+			this.bodyDone = this.scope.end == null;
 		}
 		else if (this.scope.decide(exit)) {
 			this.scope.bodyOver = true;

@@ -17,6 +17,37 @@ abstract class ScopeUnwinding extends ScopeState {
 	/** Everything is released. */
 	abstract void settle();
 
+	/**
+	 * Nothing of the body runs any more. Scopes inside that have to end are told all at
+	 * once, so that they end side by side and share one limit.
+	 */
+	final void beginUnwinding() {
+		turn(UNWINDING);
+		ScopeExtras extras = this.extras;
+		if (extras == null || extras.stack.top() == null) {
+			return;
+		}
+		for (StackedEntry entry : extras.stack.snapshot()) {
+			if (entry.state == CHILD) {
+				endInner((RunningScope) entry.value());
+			}
+		}
+	}
+
+	/** One opened by hand ends in its turn instead, as what the others hold does. */
+	private void endInner(RunningScope child) {
+		if (child.isByHand()) {
+			return;
+		}
+		if (end() instanceof Exit.Cancelled || hasPassedLimit()) {
+			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
+		else if (this.scopes.cancelOutliving && child.phase < SETTLED && !child.isToEnd()) {
+			this.scopes.watcher.outlivedParent(child);
+			child.cancelFromOutside(Exit.cancelled("it outlived the scope around it, '" + this.spec.name + "'"));
+		}
+	}
+
 	/** Takes a step; false if there is something to wait for, or nothing left. */
 	final boolean releaseNext() {
 		ScopeExtras extras = this.extras;
@@ -108,27 +139,25 @@ abstract class ScopeUnwinding extends ScopeState {
 	 */
 	private boolean isChildDone(Entry entry) {
 		RunningScope child = (RunningScope) entry.value();
-		Exit end = end();
+		endInner(child);
 		if (child.isByHand()) {
-			child.interrupt(end);
+			child.interrupt(end());
 		}
-		else if (end instanceof Exit.Cancelled || hasPassedLimit()) {
-			child.cancelFromOutside(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
-		}
-		if (child.phase < SETTLED && (child.end != null || child.isHeldBack())) {
-			if (child.isBounded() || !isOverdue(entry)) {
+		if (child.phase < SETTLED && child.isToEnd()) {
+			Entry own = child.isByHand() ? entry : null;
+			if (!isOverdue(own)) {
 				return false;
 			}
-			disarm();
+			if (child.isBounded()) {
+				// To be looked at again, in case that changes.
+				disarm();
+				return isOverdue(own);
+			}
 			this.scopes.watcher.outlivedParent(child);
 			releaseFailed(new ReleaseTimeoutException(child.spec.name, releaseTimeout(), "The inner scope"));
 		}
 		else if (child.phase < SETTLED) {
 			this.scopes.watcher.outlivedParent(child);
-			if (this.scopes.cancelOutliving) {
-				child.cancelFromOutside(Exit.cancelled("it outlived the scope around it, '" + this.spec.name + "'"));
-				return true;
-			}
 		}
 		entry.set(GONE);
 		return true;
@@ -176,8 +205,11 @@ abstract class ScopeUnwinding extends ScopeState {
 		}
 	}
 
-	/** Whether an entry had its time; the time begins with the first look. */
-	final boolean isOverdue(Entry entry) {
+	/**
+	 * Whether an entry had its time; the time begins with the first look. Null stands for
+	 * all scopes inside that were told to end at once.
+	 */
+	final boolean isOverdue(@Nullable Entry entry) {
 		return extras().isOverdue(entry, this);
 	}
 

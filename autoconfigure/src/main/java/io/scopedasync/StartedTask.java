@@ -92,7 +92,7 @@ final class StartedTask<T> implements Task<T>, CoreSubscriber<T> {
 	/** Whether it is up to itself when it ends, or only just being started. */
 	boolean isBounded() {
 		RunningScope scope = this.scope;
-		return scope == null || (scope.isHeldBack() && scope.isBounded());
+		return scope == null || scope.isBounded();
 	}
 
 	/** The group goes on without it. */

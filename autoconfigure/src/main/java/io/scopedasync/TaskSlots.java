@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How many tasks of a group may run at once: each holds a slot.
  */
-final class TaskSlots extends DirectResource<TaskSlots> {
+final class TaskSlots extends DirectResource<TaskSlots> implements TaskResource {
 
 	private final WaitQueue waiting = new WaitQueue();
 
