@@ -286,6 +286,7 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 
 		Pooled(Object raw) {
 			this.raw = raw;
+			Parts.detach(raw);
 		}
 
 	}
