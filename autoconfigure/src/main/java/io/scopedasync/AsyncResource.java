@@ -239,19 +239,19 @@ public interface AsyncResource<T> {
 	 * @return the mapped resource
 	 */
 	default <R> AsyncResource<R> map(Function<? super T, ? extends R> mapper) {
-		Objects.requireNonNull(mapper, "mapper");
-		return flatMap((value) -> just(mapper.apply(value)));
+		return new MappedResource<>(this, mapper);
 	}
 
 	/**
 	 * A resource that needs this one: acquired after it and released before it. If the
-	 * second acquisition fails, the first is undone with that error as its exit.
+	 * second acquisition fails, the first is undone with that error as its exit. Each of
+	 * them waits, joins, is cancelled, bounded and recorded as if entered by itself.
 	 * @param <R> what the body works with
 	 * @param next makes the second resource of the first's value
 	 * @return the composed resource, named as this one
 	 */
 	default <R> AsyncResource<R> flatMap(Function<? super T, ? extends AsyncResource<R>> next) {
-		return new ComposedResource<>(this, next);
+		return new FlatMappedResource<>(this, next);
 	}
 
 	/**

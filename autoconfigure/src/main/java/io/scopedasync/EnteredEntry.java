@@ -3,6 +3,8 @@ package io.scopedasync;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
+import reactor.core.Exceptions;
+import reactor.core.publisher.Mono;
 import reactor.core.publisher.MonoSink;
 
 /**
@@ -129,8 +131,7 @@ final class EnteredEntry<T> extends StackedEntry {
 					scope.bringContext(this);
 				}
 				catch (Throwable ex) {
-					// Held all the same, until the scope ends.
-					this.sink.error(ex);
+					undo(Exceptions.unwrap(ex));
 					return;
 				}
 			}
@@ -148,6 +149,15 @@ final class EnteredEntry<T> extends StackedEntry {
 		if (ANSWERED.compareAndSet(this, 0, 1)) {
 			refuse();
 		}
+	}
+
+	/** Who asked can't use it. */
+	private void undo(Throwable error) {
+		Holding early = Holding.part(this.scope, Holding.Holder.NOBODY);
+		early.begin(this.scope, this);
+		Mono<Void> settled = early.settled();
+		early.interrupt(Exit.failed(error));
+		settled.subscribe(null, (ignored) -> this.sink.error(error), () -> this.sink.error(error));
 	}
 
 	private void releaseEarly() {

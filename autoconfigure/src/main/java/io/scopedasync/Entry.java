@@ -310,8 +310,8 @@ abstract class Entry extends Waiter {
 		if (!move(PENDING, ARRIVED)) {
 			scope().releaseLate(this, value);
 		}
-		else if (value instanceof Parts parts) {
-			parts.detach();
+		else {
+			Parts.detach(value);
 		}
 	}
 
@@ -416,6 +416,9 @@ abstract class Entry extends Waiter {
 			return;
 		}
 		this.recorded = true;
+		if (!RawResource.isRecorded(resource())) {
+			return;
+		}
 		if (scopes.recorder != ScopeRecorder.NOOP) {
 			scopes.recorder.acquired(resource().name(), outcome, this.atOnce ? 0 : scopes.clock.nanos() - this.since);
 		}
@@ -447,6 +450,9 @@ abstract class Entry extends Waiter {
 			return;
 		}
 		AsyncResource<?> resource = resource();
+		if (!RawResource.isRecorded(resource)) {
+			return;
+		}
 		ScopeRecorder recorder = scope.scopes.recorder;
 		if (recorder != ScopeRecorder.NOOP) {
 			long nanos = 0;

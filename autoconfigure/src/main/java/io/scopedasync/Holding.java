@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.temporal.ChronoUnit;
+import java.util.Objects;
 
 import org.jspecify.annotations.Nullable;
 import reactor.util.context.Context;
@@ -41,7 +42,18 @@ final class Holding extends RunningScope {
 
 	}
 
+	private static final DefaultAsyncScopes IN_NO_SCOPE = (DefaultAsyncScopes) AsyncScopes.create();
+
 	private final Holder holder;
+
+	/** What the body sees of the last of its resources, once all have arrived. */
+	private @Nullable Object acquired;
+
+	/** What it was to end with before a release replaced that. */
+	private @Nullable Exit replaced;
+
+	/** What went wrong in its releases after a cancel. */
+	private @Nullable Throwable failed;
 
 	/** Whether it is a scope of its own for those who look from outside. */
 	private final boolean seen;
@@ -59,6 +71,11 @@ final class Holding extends RunningScope {
 	 */
 	static Holding part(RunningScope around, Holder holder, AsyncResource<?>... resources) {
 		return new Holding(around.scopes, ScopeSpec.of(around.spec.name).entering(resources), holder, false);
+	}
+
+	/** The same in no scope, for a pool. */
+	static Holding part(String name, Holder holder, AsyncResource<?>... resources) {
+		return new Holding(IN_NO_SCOPE, ScopeSpec.of(name).entering(resources), holder, false);
 	}
 
 	/** A scope among the open ones, which may stay open without end. */
@@ -128,9 +145,15 @@ final class Holding extends RunningScope {
 		}
 	}
 
-	/** What the body sees of its resource. */
+	/** What the body sees of the last of its resources, whatever has become of it. */
 	Object acquired() {
-		return RawResource.view(resource(), value());
+		return Objects.requireNonNull(this.acquired, "nothing acquired");
+	}
+
+	/** How it ended, or was to end if a release declared that handled. */
+	Exit cause() {
+		Exit replaced = this.replaced;
+		return (end() instanceof Exit.Completed && replaced != null) ? replaced : end();
 	}
 
 	/** Its releases find what is held around them. */
@@ -163,6 +186,11 @@ final class Holding extends RunningScope {
 
 	@Override
 	void startBody() {
+		if (this.resource != null) {
+			StackedEntry last = extras().entering;
+			Entry entry = (last != null) ? last : this;
+			this.acquired = RawResource.view(entry.resource(), entry.value());
+		}
 		this.holder.arrived(this);
 	}
 
@@ -179,11 +207,30 @@ final class Holding extends RunningScope {
 
 	@Override
 	void forgetResult() {
-		// There is none.
+		if (this.replaced == null) {
+			this.replaced = this.end;
+		}
+	}
+
+	/** What belongs together is heard together. */
+	@Override
+	void releaseFailed(Throwable error) {
+		if (!(end() instanceof Exit.Cancelled)) {
+			super.releaseFailed(error);
+		}
+		else if (this.failed == null) {
+			this.failed = error;
+		}
+		else {
+			ScopeExtras.suppress(this.failed, error);
+		}
 	}
 
 	@Override
 	boolean deliver(Exit end) {
+		if (this.failed != null) {
+			undelivered(this.failed);
+		}
 		return this.holder.ended(this, end) || hasListener();
 	}
 

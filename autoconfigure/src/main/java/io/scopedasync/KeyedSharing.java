@@ -105,7 +105,7 @@ final class KeyedSharing<T> implements KeyedResource<T> {
 
 		@Override
 		protected void giveBack(Sharing<T>.Shared shared) {
-			shared.leave();
+			shared.leaveUnheard();
 		}
 
 		@Override

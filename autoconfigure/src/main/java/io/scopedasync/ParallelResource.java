@@ -7,25 +7,22 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.CoreSubscriber;
-import reactor.core.publisher.Mono;
-import reactor.util.context.Context;
-import reactor.core.publisher.Operators;
 
 /**
  * Several resources acquired at the same time and released at the same time: all of them,
  * or the one that is there first.
  */
-final class ParallelResource<R> extends RawResource<R> {
+final class ParallelResource<R> extends ComposedResource<R> {
 
-	final List<AsyncResource<?>> parts;
+	private final List<AsyncResource<?>> parts;
 
-	final boolean race;
+	private final boolean race;
 
 	private final Function<List<Object>, ? extends R> combinator;
 
 	private ParallelResource(List<? extends AsyncResource<?>> parts, boolean race,
 			Function<List<Object>, ? extends R> combinator) {
+		super(parts.stream().<List<AsyncResource<?>>>map(List::of).toList());
 		this.parts = List.copyOf(parts);
 		this.race = race;
 		this.combinator = Objects.requireNonNull(combinator, "combinator");
@@ -52,67 +49,15 @@ final class ParallelResource<R> extends RawResource<R> {
 		return new ParallelResource<>(parts, true, (values) -> (R) values.get(0));
 	}
 
-	R combine(List<Object> values) {
+	@Override
+	boolean isRace() {
+		return this.race;
+	}
+
+	@Override
+	Object combine(List<Object> values) {
 		return Objects.requireNonNull(this.combinator.apply(values),
 				() -> "the combinator given to zipWith returned null for '" + name() + "'");
-	}
-
-	@Override
-	Mono<?> acquireRaw() {
-		return new Mono<Parts>() {
-			@Override
-			public void subscribe(CoreSubscriber<? super Parts> actual) {
-				RunningScope around = CurrentScope.innermost(actual.currentContext());
-				if (around == null) {
-					Operators.error(actual, byHand());
-					return;
-				}
-				Parts parts = new Parts(ParallelResource.this, actual);
-				actual.onSubscribe(parts);
-				parts.begin(around);
-			}
-		};
-	}
-
-	@Override
-	Mono<Exit> exitRaw(Object raw, Exit exit) {
-		return ((Parts) raw).exit(exit);
-	}
-
-	/** Each part closes by force on its own. */
-	@Override
-	Mono<Void> abortRaw(Object raw) {
-		return Mono.empty();
-	}
-
-	@Override
-	Object view(Object raw) {
-		return ((Parts) raw).value();
-	}
-
-	@Override
-	@Nullable Function<Context, Context> contextRaw(Object raw) {
-		return ((Parts) raw).context();
-	}
-
-	@Override
-	@Nullable Object find(Object raw, Object identity) {
-		return ((Parts) raw).find(identity);
-	}
-
-	@Override
-	public Mono<R> acquire() {
-		return Mono.error(() -> byHand());
-	}
-
-	@Override
-	public Mono<Void> release(R value, Exit exit) {
-		return Mono.error(() -> byHand());
-	}
-
-	private RuntimeException byHand() {
-		return new UnsupportedOperationException("'" + name()
-				+ "' is composed of several resources and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
 	}
 
 	@Override
@@ -120,12 +65,6 @@ final class ParallelResource<R> extends RawResource<R> {
 		return this.parts.stream()
 			.map(AsyncResource::name)
 			.collect(Collectors.joining(", ", this.race ? "race(" : "all(", ")"));
-	}
-
-	/** A cancel is passed on to the parts, and the scope waits for those that need it. */
-	@Override
-	public boolean cancellable() {
-		return true;
 	}
 
 	@Override

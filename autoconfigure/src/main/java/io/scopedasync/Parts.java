@@ -11,7 +11,7 @@ import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 
 /**
- * What one scope holds of a {@link ParallelResource}: a {@link Holding} per part. While
+ * What one scope holds of a {@link ComposedResource}: a {@link Holding} per part. While
  * they are acquired they are inside that scope, which waits for them should it end; then
  * they are held together and ended together, wherever that is.
  */
@@ -23,7 +23,7 @@ final class Parts implements Subscription, Holding.Holder {
 
 	}
 
-	private final ParallelResource<?> resource;
+	private final ComposedResource<?> resource;
 
 	/** In order of acquisition. */
 	private final List<Holding> parts = new ArrayList<>();
@@ -52,16 +52,18 @@ final class Parts implements Subscription, Holding.Holder {
 
 	private @Nullable Throwable error;
 
-	Parts(ParallelResource<?> resource, CoreSubscriber<? super Parts> actual) {
+	Parts(ComposedResource<?> resource, CoreSubscriber<? super Parts> actual) {
 		this.resource = resource;
 		this.actual = actual;
 	}
 
 	// Acquisition.
 
-	void begin(RunningScope around) {
-		for (AsyncResource<?> each : this.resource.parts) {
-			Holding part = Holding.part(around, this, each);
+	void begin(@Nullable RunningScope around) {
+		for (List<AsyncResource<?>> branch : this.resource.branches) {
+			AsyncResource<?>[] resources = branch.toArray(AsyncResource<?>[]::new);
+			Holding part = (around != null) ? Holding.part(around, this, resources)
+					: Holding.part(this.resource.name(), this, resources);
 			synchronized (this) {
 				if (this.state != State.ACQUIRING || this.winner != null) {
 					break;
@@ -80,7 +82,7 @@ final class Parts implements Subscription, Holding.Holder {
 	public void arrived(Holding part) {
 		synchronized (this) {
 			this.arrived++;
-			if (this.resource.race && this.winner == null) {
+			if (this.resource.isRace() && this.winner == null) {
 				this.winner = part;
 			}
 		}
@@ -93,19 +95,19 @@ final class Parts implements Subscription, Holding.Holder {
 		synchronized (this) {
 			this.ended++;
 			if (this.state == State.ACQUIRING) {
-				error = errorOf(part, exit);
+				error = errorOf(part, part.cause());
 				if (this.error != null) {
 					ScopeExtras.suppress(this.error, error);
 				}
 				else {
 					this.error = error;
 				}
-				if (!this.resource.race) {
+				if (!this.resource.isRace()) {
 					this.state = State.STOPPED;
 				}
 			}
 		}
-		if (error != null && !this.resource.race) {
+		if (error != null && !this.resource.isRace()) {
 			interruptAll(Exit.failed(error));
 		}
 		goOn();
@@ -161,7 +163,7 @@ final class Parts implements Subscription, Holding.Holder {
 				return;
 			}
 			if (this.state == State.ACQUIRING
-					&& (this.resource.race ? this.winner != null : this.arrived == this.parts.size())) {
+					&& (this.resource.isRace() ? this.winner != null : this.arrived == this.parts.size())) {
 				this.state = State.HELD;
 				held = true;
 			}
@@ -246,9 +248,25 @@ final class Parts implements Subscription, Holding.Holder {
 		return value;
 	}
 
-	/** It has a holder now, which ends it. */
-	void detach() {
+	private void detach() {
 		snapshotHeld().forEach(Holding::detach);
+	}
+
+	/** What has arrived has a holder now, which ends the parts that are in it. */
+	static void detach(Object arrived) {
+		Parts parts = in(arrived);
+		if (parts != null) {
+			parts.detach();
+		}
+	}
+
+	/** The parts in what an entry holds, null if it has none. */
+	static @Nullable Parts in(@Nullable Object raw) {
+		Object inside = raw;
+		while (inside instanceof MappedResource.Mapped mapped) {
+			inside = mapped.raw();
+		}
+		return (inside instanceof Parts parts) ? parts : null;
 	}
 
 	@Nullable Object find(Object identity) {
@@ -265,8 +283,11 @@ final class Parts implements Subscription, Holding.Holder {
 	@Nullable Function<Context, Context> context() {
 		Function<Context, Context> all = null;
 		for (Holding part : snapshotHeld()) {
-			Function<Context, Context> one = RawResource.context(part.resource(), part.value());
-			all = (all == null) ? one : (one == null) ? all : all.andThen(one);
+			for (Entry entry : part.openEntries()) {
+				Object held = entry.held();
+				Function<Context, Context> one = (held != null) ? RawResource.context(entry.resource(), held) : null;
+				all = (all == null) ? one : (one == null) ? all : all.andThen(one);
+			}
 		}
 		return all;
 	}

@@ -231,11 +231,13 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 	}
 
 	/**
-	 * Makes as many objects as the pool has at least.
+	 * Makes as many objects as the pool has at least. A cancel does not stop it: what is
+	 * being made is the pool's.
 	 * @return how many were made now, or the error of the first that failed
 	 */
 	public Mono<Integer> warmUp() {
-		return this.pool.warmup().onErrorMap(this::translate);
+		return Mono.<Integer>create((sink) -> this.pool.warmup().subscribe(sink::success, sink::error))
+			.onErrorMap(this::translate);
 	}
 
 	/**
@@ -286,6 +288,7 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 
 		Pooled(Object raw) {
 			this.raw = raw;
+			Parts.detach(raw);
 		}
 
 	}

@@ -47,6 +47,15 @@ abstract class RawResource<T> implements AsyncResource<T> {
 		return resource instanceof RawResource<?> r && r.isFresh();
 	}
 
+	/** Whether it is to be recorded, beside what it is made of. */
+	boolean isRecorded() {
+		return true;
+	}
+
+	static boolean isRecorded(AsyncResource<?> resource) {
+		return !(resource instanceof RawResource<?> r) || r.isRecorded();
+	}
+
 	/** What it brings into the context, null for nothing. */
 	abstract @Nullable Function<Context, Context> contextRaw(Object raw);
 

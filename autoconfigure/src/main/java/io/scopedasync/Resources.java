@@ -117,6 +117,11 @@ final class Resources {
 		}
 
 		@Override
+		boolean isRecorded() {
+			return isRecorded(this.resource);
+		}
+
+		@Override
 		public @Nullable Function<Context, Context> context(T value) {
 			return contextRaw(value);
 		}
@@ -165,6 +170,11 @@ final class Resources {
 		Named(AsyncResource<T> resource, String name) {
 			super(resource);
 			this.name = Objects.requireNonNull(name, "name");
+		}
+
+		@Override
+		boolean isRecorded() {
+			return true;
 		}
 
 		@Override

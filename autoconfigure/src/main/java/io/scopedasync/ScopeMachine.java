@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
 
 import io.scopedasync.ScopeRecorder.Outcome;
 
@@ -202,14 +203,24 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			}
 			return false;
 		}
-		this.entered = (short) (count + 1);
 		Entry entry = this;
 		if (count != 0) {
-			StackedEntry stacked = new StackedEntry(scope(), resources[count]);
+			AsyncResource<?> resource = resources[count];
+			try {
+				if (resource instanceof FlatMappedResource.Next<?> next) {
+					resource = next.after(value());
+				}
+			}
+			catch (Throwable ex) {
+				brokenEntering(ex);
+				return true;
+			}
+			StackedEntry stacked = new StackedEntry(scope(), resource);
 			extras().entering = stacked;
 			extras().stack.push(stacked);
 			entry = stacked;
 		}
+		this.entered = (short) (count + 1);
 		entry.acquire();
 		return true;
 	}
@@ -244,13 +255,15 @@ abstract class ScopeMachine extends ScopeUnwinding {
 				scope().bringContext(entry);
 			}
 			catch (Throwable ex) {
-				brokenContext(ex);
+				brokenEntering(ex);
 			}
 		}
 		return now != PENDING;
 	}
 
-	private void brokenContext(Throwable error) {
+	/** Threw where only code between two acquisitions runs. */
+	private void brokenEntering(Throwable thrown) {
+		Throwable error = Exceptions.unwrap(thrown);
 		if (!decide(Exit.failed(error))) {
 			scope().undelivered(error);
 		}

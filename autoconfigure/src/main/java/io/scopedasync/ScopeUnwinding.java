@@ -80,7 +80,7 @@ abstract class ScopeUnwinding extends ScopeState {
 			}
 			case RELEASING -> {
 				// Parts have limits of their own.
-				return !(entry.value instanceof Parts) && isOverdue(entry) && giveUpRelease(entry);
+				return Parts.in(entry.value) == null && isOverdue(entry) && giveUpRelease(entry);
 			}
 			case RELEASED -> {
 				disarm();
@@ -183,8 +183,8 @@ abstract class ScopeUnwinding extends ScopeState {
 			releaseFailed(error);
 		}
 		else if (result instanceof Exit exit && exit != this.end) {
-			this.end = exit;
 			forgetResult();
+			this.end = exit;
 		}
 		if (!entry.aborted) {
 			entry.recordReleased((result instanceof Throwable) ? Outcome.ERROR : Outcome.SUCCESS);
@@ -195,7 +195,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	 * A release went wrong: told to the caller, with or after the body's error, or to
 	 * those who hear what no caller does.
 	 */
-	final void releaseFailed(Throwable error) {
+	void releaseFailed(Throwable error) {
 		Exit end = end();
 		if (end instanceof Exit.Cancelled) {
 			scope().undelivered(error);

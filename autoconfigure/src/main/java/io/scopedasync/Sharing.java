@@ -137,7 +137,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 
 	@Override
 	protected void giveBack(Shared shared) {
-		shared.leave();
+		shared.leaveUnheard();
 	}
 
 	private RuntimeException closed() {
@@ -214,8 +214,6 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 
 		private @Nullable Disposable timer;
 
-		private @Nullable Object value;
-
 		Shared(DefaultAsyncScopes scopes, AsyncResource<T> made, long number, @Nullable MonoSink<Void> swap) {
 			this.holding = Holding.shared(scopes, this, name(), made);
 			this.made = made;
@@ -229,11 +227,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 		}
 
 		Object value() {
-			Object value = this.value;
-			if (value == null) {
-				throw new IllegalStateException("nothing acquired");
-			}
-			return value;
+			return this.holding.acquired();
 		}
 
 		@Nullable Object find(Object identity) {
@@ -248,19 +242,38 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 		Mono<Void> leave() {
 			synchronized (Sharing.this) {
 				this.users--;
-			}
-			return endIfUnused();
-		}
-
-		private Mono<Void> endIfUnused() {
-			synchronized (Sharing.this) {
-				if (this.users > 0 || this.state != State.HELD || isKept()) {
+				if (!isToEnd()) {
 					return Mono.empty();
 				}
-				stopTimer();
-				this.state = State.ENDING;
 			}
 			return this.holding.close();
+		}
+
+		/** Gives back where nobody waits for the end, or hears of an error. */
+		void leaveUnheard() {
+			synchronized (Sharing.this) {
+				this.users--;
+			}
+			endIfUnused();
+		}
+
+		private void endIfUnused() {
+			synchronized (Sharing.this) {
+				if (!isToEnd()) {
+					return;
+				}
+			}
+			this.holding.interrupt(Exit.completed());
+		}
+
+		/** Whether the caller is to end it, outside the lock. */
+		private boolean isToEnd() {
+			if (this.users > 0 || this.state != State.HELD || isKept()) {
+				return false;
+			}
+			stopTimer();
+			this.state = State.ENDING;
+			return true;
 		}
 
 		/** Whether it is kept for users to come, until they don't. */
@@ -328,7 +341,6 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			List<Waiter> served = List.of();
 			Shared old = null;
 			synchronized (Sharing.this) {
-				this.value = holding.acquired();
 				if (this.state != State.ACQUIRING) {
 					return;
 				}

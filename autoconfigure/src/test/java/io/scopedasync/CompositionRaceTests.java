@@ -316,6 +316,44 @@ class CompositionRaceTests {
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(1, 0, 0));
 	}
 
+	@Test
+	@Case({ 15, 16, 177 })
+	void oneAfterTheOther() throws Exception {
+		Limiter limiter = Limiter.builder("limiter").permits(3).build();
+		AtomicInteger inside = new AtomicInteger();
+		race("flatMap", (random) -> {
+			boolean limited = random.nextInt(3) == 0;
+			Probe second = new Probe(random);
+			int fails = random.nextInt(20);
+			AsyncResource<List<Value>> both = new Probe(random).flatMap((one) -> {
+				if (fails == 0) {
+					throw new Expected();
+				}
+				return second.map((two) -> {
+					if (fails == 1) {
+						throw new Expected();
+					}
+					return List.of(one, two);
+				});
+			});
+			int how = random.nextInt(20);
+			List<Value> had = new ArrayList<>();
+			return heardLast(this.scopes.use(limited ? limiter.flatMap((permit) -> both) : both, (values) -> {
+				had.addAll(values);
+				if (limited && inside.incrementAndGet() > 3) {
+					wrong("more inside than permits");
+				}
+				return leaving(body(values, how), () -> {
+					if (limited) {
+						inside.decrementAndGet();
+					}
+				});
+			}), had, this.wrong);
+		}, () -> {
+		});
+		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(3, 0, 0));
+	}
+
 	/** Brings anew each time, by chance in another way; one at a time. */
 	private AsyncResource<Value> oneAtATime(SplittableRandom random) {
 		AtomicInteger live = new AtomicInteger();

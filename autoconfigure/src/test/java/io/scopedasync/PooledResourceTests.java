@@ -364,4 +364,17 @@ class PooledResourceTests {
 		scope.close();
 	}
 
+	@Test
+	@Case(177)
+	void whoStopsWarmingUpCostsNoPlace() {
+		Sinks.Empty<Void> slow = Sinks.empty();
+		this.making = slow.asMono();
+		PooledResource<Integer> pool = pool((settings) -> settings.minSize(1).maxSize(1));
+		pool.warmUp().subscribe().dispose();
+		slow.tryEmitEmpty();
+		assertThat(this.scopes.use(pool, Mono::just).block(LIMIT)).isEqualTo(1);
+		pool.close().block(LIMIT);
+		assertThat(this.destroyed).hasSize(1);
+	}
+
 }

@@ -13,7 +13,9 @@ import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.Permit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.reactivestreams.Subscription;
 import reactor.core.Disposable;
+import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.scheduler.VirtualTimeScheduler;
@@ -453,6 +455,44 @@ class SharedResourceTests {
 		swappable.swap(AsyncResource.just("better")).block(LIMIT);
 		this.go.tryEmitEmpty();
 		assertThat(waiting).isCompletedWithValue("better");
+	}
+
+	@Test
+	@Case({ 45, 171 })
+	void theErrorOfAReleaseThatNobodyWaitsForIsHeard() {
+		this.db.release = Mono.error(this.error);
+		SwappableResource<String> swappable = this.scopes.swappable(this.db);
+		this.go.tryEmitEmpty();
+		use(swappable);
+		swappable.swap(AsyncResource.just("better")).block(LIMIT);
+		assertThat(this.db.released()).isOne();
+		assertThat(this.undelivered).as("after a swap").containsExactly(this.error);
+		use(this.shared);
+		this.scopes.close().subscribe();
+		assertThat(this.db.released()).isEqualTo(2);
+		assertThat(this.undelivered).as("at shutdown").hasSize(2);
+	}
+
+	@Test
+	@Case(45)
+	@SuppressWarnings("unchecked")
+	void theErrorOfAReleaseAfterAUserWhoNeverGotItIsHeard() {
+		this.db.release = Mono.error(this.error);
+		AsyncResource<String> shared = this.db.shared(Duration.ZERO);
+		// Arrives in the subscriber that asks for nothing, and so never gets it.
+		this.scopes.with((scope) -> Mono.deferContextual((context) -> {
+			((Mono<Object>) RawResource.acquire(shared)).contextWrite(context)
+				.subscribeWith(new BaseSubscriber<Object>() {
+					@Override
+					protected void hookOnSubscribe(Subscription subscription) {
+						// Not yet.
+					}
+				})
+				.dispose();
+			return Mono.empty();
+		})).block(LIMIT);
+		assertThat(this.db.released()).isOne();
+		assertThat(this.undelivered).containsExactly(this.error);
 	}
 
 }
