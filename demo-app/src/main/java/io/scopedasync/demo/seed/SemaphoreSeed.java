@@ -15,8 +15,8 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 
 /**
- * The third program: fifty fetches of 100 ms, gathered by a group of tasks and let through
- * ten at a time. Half a second is what it can't be faster than.
+ * The third program: fifty fetches of 100 ms, gathered by a group of tasks and let
+ * through ten at a time. Half a second is what it can't be faster than.
  */
 @RestController
 class SemaphoreSeed {
