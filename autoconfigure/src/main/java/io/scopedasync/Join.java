@@ -43,11 +43,12 @@ final class Join<T, R> {
 			if (limit != null) {
 				sink.onDispose(scope.scopes.clock.schedule(() -> finish(sink), limit));
 			}
-			String name = scope.spec.name;
+			// One name for all: there is a meter for each name.
+			ScopeSpec spec = this.tasks.spec();
 			int index = 0;
 			for (Mono<? extends T> one : this.work) {
 				int place = index++;
-				boolean started = !isDone() && this.tasks.<T>tryStart(ScopeSpec.of(name + " " + place), (task) -> one,
+				boolean started = !isDone() && this.tasks.<T>tryStart(spec, (task) -> one,
 						(exit, value) -> ended(sink, place, exit, value)) != null;
 				if (!started) {
 					return;

@@ -262,7 +262,8 @@ final class ScopeTasks implements TaskGroup {
 		return task;
 	}
 
-	private ScopeSpec spec() {
+	/** Of a task without a name of its own. */
+	ScopeSpec spec() {
 		return ScopeSpec.of(this.scope.spec.name + " task");
 	}
 

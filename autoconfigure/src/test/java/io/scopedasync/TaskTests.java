@@ -297,6 +297,16 @@ class TaskTests {
 	}
 
 	@Test
+	void tasksOfAJoinShareAName() {
+		List<Sinks.One<String>> gates = List.of(Sinks.one(), Sinks.one(), Sinks.one());
+		CompletableFuture<List<String>> waiting = join(Joiner.all(), gates.stream().map(Sinks.One::asMono).toList());
+		assertThat(this.scopes.openScopes()).extracting(Scope::name)
+			.containsExactly("group", "group join", "group join task", "group join task", "group join task");
+		gates.forEach((gate) -> gate.tryEmitValue("done"));
+		assertThat(waiting).isCompletedWithValue(List.of("done", "done", "done"));
+	}
+
+	@Test
 	@Case(153)
 	void gatherOfTenThousand() {
 		List<Integer> expected = IntStream.range(0, 10_000).boxed().toList();

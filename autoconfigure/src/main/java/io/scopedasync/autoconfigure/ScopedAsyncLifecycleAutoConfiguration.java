@@ -52,37 +52,44 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 	}
 
 	/**
-	 * Pools that are beans of the user's.
+	 * Pools that are beans of the user's, of whatever type these are declared.
 	 */
-	@Bean
-	@ConditionalOnBean(PooledResource.class)
-	@ConditionalOnMissingBean(name = "scopedAsyncPoolsLifecycle")
-	PoolsLifecycle scopedAsyncPoolsLifecycle(ConfigurableApplicationContext context,
-			ObjectProvider<PooledResource<?>> pools) {
-		return new PoolsLifecycle(context::isClosed,
-				() -> pools.stream().map(ScopedAsyncLifecycleAutoConfiguration::pool).toList(), WARM_UP_LIMIT);
-	}
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(InstrumentedPool.class)
+	static class Pools {
 
-	private static PoolsLifecycle.Pool pool(PooledResource<?> pool) {
-		return new PoolsLifecycle.Pool() {
+		@Bean
+		@ConditionalOnMissingBean(name = "scopedAsyncPoolsLifecycle")
+		PoolsLifecycle scopedAsyncPoolsLifecycle(ConfigurableApplicationContext context) {
+			// By its class alone: with generics it would be compared with the declared
+			// type.
+			return new PoolsLifecycle(context::isClosed,
+					() -> context.getBeanProvider(PooledResource.class).stream().map(Pools::pool).toList(),
+					WARM_UP_LIMIT);
+		}
 
-			@Override
-			public String name() {
-				return pool.name();
-			}
+		private static PoolsLifecycle.Pool pool(PooledResource<?> pool) {
+			return new PoolsLifecycle.Pool() {
 
-			@Override
-			public Mono<Integer> warmUp() {
-				return pool.warmUp();
-			}
+				@Override
+				public String name() {
+					return pool.name();
+				}
 
-			@Override
-			public Mono<Void> close() {
-				// What is still lent then is lost: the scopes have ended.
-				return pool.close().timeout(CLOSE_LIMIT);
-			}
+				@Override
+				public Mono<Integer> warmUp() {
+					return pool.warmUp();
+				}
 
-		};
+				@Override
+				public Mono<Void> close() {
+					// What is still lent then is lost: the scopes have ended.
+					return pool.close().timeout(CLOSE_LIMIT);
+				}
+
+			};
+		}
+
 	}
 
 	@Configuration(proxyBeanMethods = false)

@@ -76,7 +76,9 @@ class ScopedAsyncLifecycleAutoConfigurationTests {
 	void closesSessionsWithTheContext() {
 		SessionResource quotes = SessionResource.builder("quotes").build();
 		this.runner.withBean(SessionResource.class, () -> quotes)
-			.run((context) -> assertThat(context.getBean(PoolsLifecycle.class).isRunning()).isTrue());
+			.run((context) -> assertThat(
+					context.getBean("scopedAsyncSessionsLifecycle", PoolsLifecycle.class).isRunning())
+				.isTrue());
 		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> quotes.acquire().block(LIMIT))
 			.withMessageContaining("'quotes'");
 	}

@@ -18,6 +18,7 @@ import io.r2dbc.postgresql.PostgresqlConnectionConfiguration;
 import io.r2dbc.postgresql.PostgresqlConnectionFactory;
 import io.r2dbc.spi.ConnectionFactory;
 import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionTimeoutException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
@@ -60,11 +61,17 @@ final class PostgresServer implements AutoCloseable {
 		assumeTrue(binaries != null, "needs PostgreSQL: apt-get install postgresql");
 		try {
 			PostgresServer server = new PostgresServer(Objects.requireNonNull(binaries));
-			server.up();
+			try {
+				server.up();
+			}
+			catch (IOException | ConditionTimeoutException ex) {
+				server.close();
+				throw ex;
+			}
 			return server;
 		}
-		catch (IOException | InterruptedException ex) {
-			throw new IllegalStateException(ex);
+		catch (Exception ex) {
+			throw new IllegalStateException("PostgreSQL could not be started", ex);
 		}
 	}
 
@@ -110,11 +117,14 @@ final class PostgresServer implements AutoCloseable {
 		Files.delete(log.toPath());
 	}
 
-	/** Starts it, also again on the same port. */
+	/**
+	 * Starts it, also again on the same port. A commit is written before it is answered,
+	 * so that it survives {@link #down()}, if not the machine's end.
+	 */
 	void up() throws IOException {
 		this.process = new ProcessBuilder(unprivileged(this.binaries.resolve("postgres").toString(), "-D", data(), "-p",
 				String.valueOf(this.port), "-k", this.folder.toString(), "-c", "listen_addresses=127.0.0.1", "-c",
-				"fsync=off", "-c", "synchronous_commit=off", "-c", "autovacuum=off"))
+				"fsync=off", "-c", "autovacuum=off"))
 			.directory(this.folder.toFile())
 			.redirectErrorStream(true)
 			.redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -130,11 +140,11 @@ final class PostgresServer implements AutoCloseable {
 	/** Stops it as a crash does: nobody is told, nothing is finished. */
 	void down() throws IOException, InterruptedException {
 		Process running = this.process;
-		if (running == null) {
+		this.process = null;
+		if (running == null || !running.isAlive()) {
 			return;
 		}
-		this.process = null;
-		run("kill", "-QUIT", String.valueOf(running.pid()));
+		run(unprivileged(this.binaries.resolve("pg_ctl").toString(), "stop", "-D", data(), "-m", "immediate", "-W"));
 		if (!running.waitFor(30, TimeUnit.SECONDS)) {
 			running.destroyForcibly();
 		}

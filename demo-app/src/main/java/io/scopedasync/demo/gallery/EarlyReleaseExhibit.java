@@ -32,12 +32,13 @@ class EarlyReleaseExhibit implements Exhibit {
 
 	@Override
 	public Mono<?> show(Story story) {
-		AsyncResource<String> first = SlowResource.of("first", 20, story);
-		return this.scopes.with((scope) -> Flux.just("second", "third")
-			.concatMap((name) -> scope.enter(SlowResource.of(name, 20, story)))
-			.then(scope.enter(first))
-			.flatMap((value) -> scope.release(first, value).thenReturn(value))
-			.doOnNext((value) -> story.note("body", "goes on without " + value)));
+		AsyncResource<String> second = SlowResource.of("second", 20, story);
+		return this.scopes
+			.with((scope) -> Flux.just(SlowResource.of("first", 20, story), second, SlowResource.of("third", 20, story))
+				.concatMap(scope::enter)
+				.collectList()
+				.delayUntil((values) -> scope.release(second, "second"))
+				.doOnNext((values) -> story.note("body", "goes on without second")));
 	}
 
 }

@@ -26,7 +26,7 @@ class RaceExhibit implements Exhibit {
 
 	@Override
 	public String description() {
-		return "three replicas are asked, the fastest wins, the others are released as cancelled";
+		return "three replicas are asked, the fastest wins and is used at once; the others are released as they arrive, which the end waits for";
 	}
 
 	@Override
