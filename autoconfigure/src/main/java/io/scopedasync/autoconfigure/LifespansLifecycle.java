@@ -8,15 +8,15 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
 
 import org.springframework.beans.factory.DisposableBean;
-import org.springframework.context.SmartLifecycle;
 
 /**
  * Acquires the lifespans before the application takes work, and releases them when it
  * stops, also if it may start again.
  */
-final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
+final class LifespansLifecycle extends AsyncLifecycle implements DisposableBean {
 
 	/**
 	 * Started after the pools and before all that takes work. At the other end the scopes
@@ -30,14 +30,13 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 
 	private volatile @Nullable Lifespans lifespans;
 
-	private volatile boolean running;
-
 	/**
 	 * Creates the lifecycle.
 	 * @param lookup finds the lifespans, at each start, when all beans are there
 	 * @param starts prepares a start of them
 	 */
 	LifespansLifecycle(Supplier<List<Lifespans.Member>> lookup, Function<List<Lifespans.Member>, Lifespans> starts) {
+		super(PHASE);
 		this.lookup = lookup;
 		this.starts = starts;
 	}
@@ -46,14 +45,13 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 	 * Waits on the thread that starts the application, which is what it is for.
 	 */
 	@Override
-	public void start() {
+	void begin() {
 		List<Lifespans.Member> members = this.lookup.get();
 		if (!members.isEmpty()) {
 			Lifespans lifespans = this.starts.apply(members);
 			await(lifespans);
 			this.lifespans = lifespans;
 		}
-		this.running = true;
 	}
 
 	/**
@@ -89,22 +87,10 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 	}
 
 	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
+	Mono<Void> end() {
 		Lifespans lifespans = this.lifespans;
 		this.lifespans = null;
-		if (lifespans == null) {
-			callback.run();
-		}
-		else {
-			lifespans.stop().subscribe(null, null, callback);
-		}
+		return (lifespans != null) ? lifespans.stop() : Mono.empty();
 	}
 
 	/** For a context that destroys its beans without having stopped them. */
@@ -113,20 +99,10 @@ final class LifespansLifecycle implements SmartLifecycle, DisposableBean {
 		stop();
 	}
 
-	@Override
-	public boolean isRunning() {
-		return this.running;
-	}
-
 	/** As web servers, which serve on in a context that is paused. */
 	@Override
 	public boolean isPauseable() {
 		return false;
-	}
-
-	@Override
-	public int getPhase() {
-		return PHASE;
 	}
 
 }

@@ -7,7 +7,6 @@ import java.util.function.Supplier;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.context.SmartLifecycle;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -18,7 +17,7 @@ import reactor.core.publisher.Mono;
  * A pool that can't be filled doesn't fail the start: it says so, and makes what it needs
  * when it is asked. Only an application that closes closes its pools.
  */
-final class PoolsLifecycle implements SmartLifecycle {
+final class PoolsLifecycle extends AsyncLifecycle {
 
 	/** Started before and closed after the scopes. */
 	static final int PHASE = ScopesLifecycle.PHASE - 1024;
@@ -33,8 +32,6 @@ final class PoolsLifecycle implements SmartLifecycle {
 
 	private volatile List<Pool> pools = List.of();
 
-	private volatile boolean running;
-
 	/**
 	 * Creates the lifecycle.
 	 * @param closing whether the application closes, rather than merely stops
@@ -42,6 +39,7 @@ final class PoolsLifecycle implements SmartLifecycle {
 	 * @param warmUpLimit how long the start waits for all of them
 	 */
 	PoolsLifecycle(BooleanSupplier closing, Supplier<List<Pool>> lookup, Duration warmUpLimit) {
+		super(PHASE);
 		this.closing = closing;
 		this.lookup = lookup;
 		this.warmUpLimit = warmUpLimit;
@@ -51,8 +49,7 @@ final class PoolsLifecycle implements SmartLifecycle {
 	 * Waits on the thread that starts the application, which is what it is for.
 	 */
 	@Override
-	public void start() {
-		this.running = true;
+	void begin() {
 		this.pools = this.lookup.get();
 		try {
 			Flux.fromIterable(this.pools).flatMap(this::warmUp).then().block(this.warmUpLimit);
@@ -74,22 +71,11 @@ final class PoolsLifecycle implements SmartLifecycle {
 	}
 
 	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
+	Mono<Void> end() {
 		if (!this.closing.getAsBoolean()) {
-			callback.run();
-			return;
+			return Mono.empty();
 		}
-		Flux.fromIterable(this.pools)
-			.flatMap(PoolsLifecycle::close, Integer.MAX_VALUE)
-			.doFinally((signal) -> callback.run())
-			.subscribe();
+		return Flux.fromIterable(this.pools).flatMap(PoolsLifecycle::close, Integer.MAX_VALUE).then();
 	}
 
 	private static Mono<Void> close(Pool pool) {
@@ -97,16 +83,6 @@ final class PoolsLifecycle implements SmartLifecycle {
 			logger.warn("Pool '{}' could not be closed", pool.name(), error);
 			return Mono.empty();
 		});
-	}
-
-	@Override
-	public boolean isRunning() {
-		return this.running;
-	}
-
-	@Override
-	public int getPhase() {
-		return PHASE;
 	}
 
 	/**

@@ -8,13 +8,13 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.context.SmartLifecycle;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
 import io.scopedasync.leak.LeakDetector;
+import reactor.core.publisher.Mono;
 
 /**
  * Closes the scopes with the application and says how that went. Waits on no thread: the
@@ -24,7 +24,7 @@ import io.scopedasync.leak.LeakDetector;
  * or paused may start again: its web server takes no more work then, and its scopes end
  * by themselves.
  */
-final class ScopesLifecycle implements SmartLifecycle {
+final class ScopesLifecycle extends AsyncLifecycle {
 
 	/**
 	 * Web servers stop before, at {@code MAX_VALUE - 2048} at the latest; pools and
@@ -44,10 +44,9 @@ final class ScopesLifecycle implements SmartLifecycle {
 
 	private final Duration shutdownTimeout;
 
-	private volatile boolean running;
-
 	ScopesLifecycle(BooleanSupplier closing, AsyncScopes scopes, Leaks leaks, @Nullable LeakDetector detector,
 			Duration shutdownTimeout) {
+		super(PHASE);
 		this.closing = closing;
 		this.scopes = scopes;
 		this.leaks = leaks;
@@ -66,56 +65,32 @@ final class ScopesLifecycle implements SmartLifecycle {
 	}
 
 	@Override
-	public void start() {
-		this.running = true;
+	void begin() {
 		if (this.detector != null) {
 			this.detector.start();
 		}
 	}
 
 	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
+	Mono<Void> end() {
 		if (this.detector != null) {
 			this.detector.stop();
 		}
-		if (this.closing.getAsBoolean()) {
-			close(callback);
-		}
-		else {
-			callback.run();
-		}
+		return this.closing.getAsBoolean() ? close() : Mono.empty();
 	}
 
-	private void close(Runnable callback) {
+	private Mono<Void> close() {
 		int open = this.scopes.openScopes().size();
 		if (open > 0) {
 			logger.info("Closing: {} open, which get {} to end", (open == 1) ? "1 scope is" : open + " scopes are",
 					this.shutdownTimeout);
 		}
 		List<Leak> leftOpen = new CopyOnWriteArrayList<>();
-		this.scopes.close((scopes) -> scopes.forEach((scope) -> leftOpen.add(Leak.of(LeakReason.AT_CLOSE, scope))))
+		return this.scopes
+			.close((scopes) -> scopes.forEach((scope) -> leftOpen.add(Leak.of(LeakReason.AT_CLOSE, scope))))
 			.doOnSuccess((closed) -> this.leaks.reportAtClose(leftOpen))
 			.doOnError((error) -> logger.error("Scopes could not be closed", error))
-			.onErrorComplete()
-			.doFinally((signal) -> callback.run())
-			.subscribe();
-	}
-
-	@Override
-	public boolean isRunning() {
-		return this.running;
-	}
-
-	@Override
-	public int getPhase() {
-		return PHASE;
+			.onErrorComplete();
 	}
 
 }

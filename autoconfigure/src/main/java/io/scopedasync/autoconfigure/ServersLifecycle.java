@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
-import org.springframework.context.SmartLifecycle;
 import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
 
 import io.scopedasync.server.ServerResource;
 
@@ -15,7 +15,7 @@ import io.scopedasync.server.ServerResource;
  * <p>
  * Nothing starts here: a server runs as long as the scope that holds it.
  */
-final class ServersLifecycle implements SmartLifecycle {
+final class ServersLifecycle extends AsyncLifecycle {
 
 	/** After the web server, which may need them, and before the scopes. */
 	static final int PHASE = ScopesLifecycle.PHASE + 512;
@@ -26,51 +26,28 @@ final class ServersLifecycle implements SmartLifecycle {
 
 	private volatile List<ServerResource> servers = List.of();
 
-	private volatile boolean running;
-
 	/**
 	 * Creates the lifecycle.
 	 * @param closing whether the application closes, rather than merely stops
 	 * @param lookup finds the servers, at the start, when all beans are there
 	 */
 	ServersLifecycle(BooleanSupplier closing, Supplier<List<ServerResource>> lookup) {
+		super(PHASE);
 		this.closing = closing;
 		this.lookup = lookup;
 	}
 
 	@Override
-	public void start() {
-		this.running = true;
+	void begin() {
 		this.servers = this.lookup.get();
 	}
 
 	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
+	Mono<Void> end() {
 		if (!this.closing.getAsBoolean()) {
-			callback.run();
-			return;
+			return Mono.empty();
 		}
-		Flux.fromIterable(this.servers)
-			.flatMap(ServerResource::close, Integer.MAX_VALUE)
-			.doFinally((signal) -> callback.run())
-			.subscribe();
-	}
-
-	@Override
-	public boolean isRunning() {
-		return this.running;
-	}
-
-	@Override
-	public int getPhase() {
-		return PHASE;
+		return Flux.fromIterable(this.servers).flatMap(ServerResource::close, Integer.MAX_VALUE).then();
 	}
 
 }
