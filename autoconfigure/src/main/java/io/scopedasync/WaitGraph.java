@@ -69,11 +69,13 @@ final class WaitGraph {
 	/** What is held in parts belongs to who holds them together. */
 	private static List<Entry> entries(RunningScope scope) {
 		ScopeExtras extras = scope.extras;
-		boolean alone = extras == null || extras.stack.top() == null;
-		if (alone && !(scope.value instanceof Parts)) {
+		List<Entry> entries = new ArrayList<>();
+		if (extras != null && extras.stack.top() != null) {
+			entries.addAll(extras.stack.snapshot());
+		}
+		else if (!(scope.value instanceof Parts)) {
 			return List.of(scope);
 		}
-		List<Entry> entries = new ArrayList<>(alone ? List.of() : extras.stack.snapshot());
 		entries.add(scope);
 		for (int i = 0; i < entries.size(); i++) {
 			Entry entry = entries.get(i);
