@@ -193,6 +193,9 @@ public interface AsyncResource<T> {
 	 * has arrived is released and what can't be cancelled is waited for and released;
 	 * then the error surfaces. A cancel does the same. All are told the same exit, and
 	 * each has limits of its own.
+	 * <p>
+	 * They are acquired in no order: two scopes that take the same locks or limits this
+	 * way may wait for each other. Take those one after the other.
 	 * @param <T> what all of them bring
 	 * @param resources the resources
 	 * @return the composed resource

@@ -43,14 +43,15 @@ final class DeadlockWords {
 				others.add(words.member(node, next, (next instanceof Supply) ? next.leadsTo().get(0) : next, false));
 			}
 		}
-		return new Deadlock(first.node().scope, first.entry().resource().name(), List.copyOf(inCycle),
+		return new Deadlock(first.node().scope.seen(), first.entry().resource().name(), List.copyOf(inCycle),
 				List.copyOf(others), members.size());
 	}
 
 	private Deadlock.Member member(Node node, Vertex next, Vertex scope, boolean inCycle) {
-		RunningScope running = node.scope;
+		RunningScope running = node.scope.seen();
 		return new Deadlock.Member(running.name(), running.id(), running.age(), running.thread(), running.callSite(),
-				node.holds.stream().map(this::held).toList(), waitsFor(node, next, ((Node) scope).scope), inCycle);
+				node.holds.stream().map(this::held).toList(), waitsFor(node, next, ((Node) scope).scope.seen()),
+				inCycle);
 	}
 
 	private String held(Hold hold) {

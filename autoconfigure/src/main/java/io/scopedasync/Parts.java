@@ -232,7 +232,7 @@ final class Parts implements Subscription, Holding.Holder {
 
 	// Held.
 
-	private synchronized List<Holding> snapshotHeld() {
+	synchronized List<Holding> snapshotHeld() {
 		return List.copyOf(held());
 	}
 

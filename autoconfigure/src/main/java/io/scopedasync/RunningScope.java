@@ -108,9 +108,18 @@ abstract class RunningScope extends NestedScope implements Scope {
 		return pending;
 	}
 
-	private List<RunningScope> partsUnderWay() {
+	/** This one, or the one that it is a part of. */
+	final RunningScope seen() {
+		RunningScope scope = this;
+		for (RunningScope around = parent(); !scope.isSeen() && around != null; around = scope.parent()) {
+			scope = around;
+		}
+		return scope;
+	}
+
+	final List<RunningScope> partsUnderWay() {
 		ScopeExtras extras = this.extras;
-		if (extras == null) {
+		if (extras == null || extras.stack.top() == null) {
 			return List.of();
 		}
 		return extras.stack.snapshot()

@@ -43,6 +43,7 @@ final class WaitGraph {
 	 */
 	static List<Node> stuck(List<RunningScope> open) {
 		WaitGraph graph = new WaitGraph();
+		open = withParts(open);
 		open.forEach(graph::addSupplies);
 		if (graph.supplies.isEmpty()) {
 			return List.of();
@@ -56,13 +57,32 @@ final class WaitGraph {
 		return graph.nodes.values().stream().filter((node) -> !node.goesOn).toList();
 	}
 
+	/** Those too of which nobody knows: each acquires a part of what another one does. */
+	private static List<RunningScope> withParts(List<RunningScope> open) {
+		List<RunningScope> all = new ArrayList<>(open);
+		for (int i = 0; i < all.size(); i++) {
+			all.addAll(all.get(i).partsUnderWay());
+		}
+		return all;
+	}
+
+	/** What is held in parts belongs to who holds them together. */
 	private static List<Entry> entries(RunningScope scope) {
 		ScopeExtras extras = scope.extras;
-		if (extras == null || extras.stack.top() == null) {
+		List<Entry> entries = new ArrayList<>();
+		if (extras != null && extras.stack.top() != null) {
+			entries.addAll(extras.stack.snapshot());
+		}
+		else if (!(scope.value instanceof Parts)) {
 			return List.of(scope);
 		}
-		List<Entry> entries = new ArrayList<>(extras.stack.snapshot());
 		entries.add(scope);
+		for (int i = 0; i < entries.size(); i++) {
+			Entry entry = entries.get(i);
+			if (entry.state == Entry.ARRIVED && entry.held() instanceof Parts parts) {
+				entries.addAll(parts.snapshotHeld());
+			}
+		}
 		return entries;
 	}
 
@@ -109,7 +129,7 @@ final class WaitGraph {
 				supply.waits.add(wait);
 			}
 			else if (supply != null && state == Entry.ARRIVED) {
-				Hold hold = new Hold(node(scope), supply, entry.resource().name(), units(entry));
+				Hold hold = new Hold(node(scope.seen()), supply, entry.resource().name(), units(entry));
 				hold.node().holds.add(hold);
 				supply.holds.add(hold);
 			}
@@ -154,7 +174,7 @@ final class WaitGraph {
 				waits++;
 			}
 			else if (state == Entry.PENDING) {
-				acquires = true;
+				acquires |= !(entry.resource instanceof ParallelResource);
 			}
 			else if (state == Entry.CHILD) {
 				RunningScope child = (RunningScope) entry.value();
@@ -162,7 +182,8 @@ final class WaitGraph {
 				if (inside != null && endsAfter(scope, child)) {
 					node.inside.add(inside);
 				}
-				goesOn |= inside == null && child.phase < ScopeState.SETTLED;
+				boolean held = !child.isSeen() && child.phase == ScopeState.RUNNING;
+				goesOn |= inside == null && child.phase < ScopeState.SETTLED && !held;
 			}
 		}
 		// Before its body, what a scope has inside belongs to what it acquires.
@@ -179,7 +200,7 @@ final class WaitGraph {
 	 * what its body has left.
 	 */
 	private static boolean endsAfter(RunningScope scope, RunningScope inside) {
-		if (scope.phase == ScopeState.ENTERING) {
+		if (scope.phase == ScopeState.ENTERING || !inside.isSeen()) {
 			return true;
 		}
 		StartedTask<?> task = inside.task();

@@ -103,7 +103,7 @@ class DeadlockRaceTests {
 				int kind = random.nextInt(20);
 				CompletableFuture<?> call = (kind == 0)
 						? CompletableFuture.supplyAsync(() -> blocking(resources, 0), threads)
-						: mono(resources, kind).toFuture();
+						: mono(resources, kind, ordered).toFuture();
 				call.whenComplete((value, error) -> {
 					count(error);
 					open.release();
@@ -158,7 +158,7 @@ class DeadlockRaceTests {
 		return resources;
 	}
 
-	private Mono<String> mono(List<AsyncResource<?>> resources, int kind) {
+	private Mono<String> mono(List<AsyncResource<?>> resources, int kind, boolean ordered) {
 		ScopeSpec spec = ScopeSpec.of("kind-" + kind);
 		Mono<String> body = (kind % 4 == 0) ? Mono.fromCallable(() -> "x").subscribeOn(Schedulers.parallel())
 				: Mono.just("x");
@@ -173,6 +173,9 @@ class DeadlockRaceTests {
 				}
 				return entered.then(body);
 			});
+		}
+		if (kind == 19 && !ordered) {
+			return this.scopes.use(AsyncResource.all(resources), (all) -> body);
 		}
 		Mono<String> nested = body;
 		for (int i = resources.size() - 1; i >= 0; i--) {

@@ -565,6 +565,83 @@ class DeadlockTests {
 	}
 
 	@Test
+	void whatIsAcquiredAtTheSameTimeIsInNoOrder() {
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> two = begin(this.scopes
+			.with(ScopeSpec.of("two").entering(AsyncResource.all(this.a, this.b)), (scope) -> Mono.just("two")));
+		open();
+		look();
+		assertThat(this.found).isEmpty();
+		look();
+		failed(one, "'one.inner' #", "waits for 'b', held by 'two' #", "holds 'b' and waits for the scope inside it");
+		assertThat(two).isCompletedWithValue("two");
+	}
+
+	@Test
+	void whatABodyEntersAtTheSameTimeIsInNoOrder() {
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> two = begin(this.scopes.with(ScopeSpec.of("two"),
+				(scope) -> scope.enter(AsyncResource.all(this.a, this.b)).thenReturn("two")));
+		open();
+		look();
+		look();
+		failed(one, "waits for 'b', held by 'two' #");
+		assertThat(two).isCompletedWithValue("two");
+	}
+
+	@Test
+	void thePartOfTheYoungestFailsAndWithItTheOthers() {
+		Sinks.Empty<String> end = Sinks.empty();
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> holder = begin(this.scopes.use(this.c, (permit) -> end.asMono().thenReturn("live")));
+		CompletableFuture<String> two = begin(
+				this.scopes.with(ScopeSpec.of("two").entering(AsyncResource.all(this.c, this.b)),
+						(scope) -> this.gate.asMono().then(this.scopes.use(this.a, (permit) -> Mono.just("two")))));
+		open();
+		look();
+		look();
+		assertThat(this.found).as("a part goes on").isEmpty();
+		end.tryEmitEmpty();
+		assertThat(holder).isCompletedWithValue("live");
+		look();
+		look();
+		failed(two, "holds 'b' and waits for the scope inside it", "waits for 'a', held by 'one' #");
+		assertThat(one).isCompletedWithValue("one");
+	}
+
+	@Test
+	void aPartThatNeedsNoRoomGoesOn() {
+		Sinks.Empty<String> end = Sinks.empty();
+		AsyncResource<String> slow = AsyncResource
+			.of(() -> end.asMono().then(Mono.error(new IllegalStateException("x"))), (value, exit) -> Mono.empty());
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> two = begin(this.scopes
+			.with(ScopeSpec.of("two").entering(AsyncResource.all(this.a, this.b, slow)), (scope) -> Mono.just("two")));
+		open();
+		look();
+		look();
+		assertThat(this.found).isEmpty();
+		end.tryEmitEmpty();
+		assertThat(two).isCompletedExceptionally();
+		assertThat(one).isCompletedWithValue("one");
+	}
+
+	@Test
+	void whoeverRacesGoesOnWithTheOther() {
+		Sinks.Empty<String> end = Sinks.empty();
+		CompletableFuture<String> holder = begin(this.scopes.use(this.c, (permit) -> end.asMono().thenReturn("live")));
+		CompletableFuture<String> one = nesting("one", this.a, this.b);
+		CompletableFuture<String> two = begin(this.scopes.with(
+				ScopeSpec.of("two").entering(this.b, AsyncResource.race(this.a, this.c)), (scope) -> Mono.just("two")));
+		open();
+		look();
+		look();
+		assertThat(this.found).isEmpty();
+		end.tryEmitEmpty();
+		assertThat(List.of(holder, one, two)).allMatch((call) -> call.isDone() && !call.isCompletedExceptionally());
+	}
+
+	@Test
 	void whatIsComposedIsTakenForOneThatGoesOn() {
 		CompletableFuture<String> one = entering("one", this.a, this.b);
 		CompletableFuture<String> two = entering("two", this.b, this.a.map(Permit::permits));
