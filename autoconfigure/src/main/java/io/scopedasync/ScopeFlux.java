@@ -195,11 +195,16 @@ final class ScopeFlux<R> extends Flux<R> {
 		}
 
 		private void finish() {
-			if (this.cancelled) {
-				return;
-			}
 			if (this.last instanceof Exit.Failed failed) {
-				this.actual.onError(failed.error());
+				if (this.cancelled) {
+					undelivered(failed.error());
+				}
+				else {
+					this.actual.onError(failed.error());
+				}
+			}
+			else if (this.cancelled) {
+				return;
 			}
 			else if (this.last instanceof Exit.Cancelled cancelled) {
 				this.actual.onError(cancelled(cancelled));

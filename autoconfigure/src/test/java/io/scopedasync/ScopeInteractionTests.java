@@ -143,6 +143,21 @@ class ScopeInteractionTests {
 	}
 
 	@Test
+	@Case(52)
+	void anErrorIsNotLostWhoseReaderLeavesWithTheValueInHand() {
+		IllegalStateException error = new IllegalStateException("task");
+		Sinks.Empty<Object> task = Sinks.empty();
+		Sinks.Many<String> values = Sinks.many().unicast().onBackpressureBuffer();
+		CompletableFuture<String> call = this.scopes.<String>withMany(ScopeSpec.of("group"), (scope) -> {
+			scope.tasks().start(task.asMono());
+			return values.asFlux();
+		}).doOnNext((value) -> task.tryEmitError(error)).next().toFuture();
+		values.tryEmitNext("value");
+		assertThat(call).isCompletedWithValue("value");
+		assertThat(this.undelivered).containsExactly(error);
+	}
+
+	@Test
 	@Case(153)
 	void aJoinerThatThrowsFailsItsJoin() {
 		IllegalStateException broken = new IllegalStateException("joiner");
