@@ -71,21 +71,6 @@ abstract class ComposedResource<R> extends RawResource<R> {
 		return ((Parts) raw).find(identity);
 	}
 
-	@Override
-	public final Mono<R> acquire() {
-		return Mono.error(() -> byHand());
-	}
-
-	@Override
-	public final Mono<Void> release(R value, Exit exit) {
-		return Mono.error(() -> byHand());
-	}
-
-	private RuntimeException byHand() {
-		return new UnsupportedOperationException("'" + name()
-				+ "' is composed of several resources and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
-	}
-
 	/** A cancel is passed on to the parts, and the scope waits for those that need it. */
 	@Override
 	public final boolean cancellable() {

@@ -96,21 +96,6 @@ final class MappedResource<T, R> extends RawResource<R> {
 	}
 
 	@Override
-	public Mono<R> acquire() {
-		return Mono.error(() -> byHand());
-	}
-
-	@Override
-	public Mono<Void> release(R value, Exit exit) {
-		return Mono.error(() -> byHand());
-	}
-
-	private RuntimeException byHand() {
-		return new UnsupportedOperationException("'" + name()
-				+ "' is seen through a function and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
-	}
-
-	@Override
 	public String name() {
 		return this.resource.name();
 	}

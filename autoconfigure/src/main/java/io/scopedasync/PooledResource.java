@@ -185,21 +185,6 @@ public final class PooledResource<T> extends RawResource<T> implements Measured 
 	}
 
 	@Override
-	public Mono<T> acquire() {
-		return Mono.error(() -> byHand());
-	}
-
-	@Override
-	public Mono<Void> release(T value, Exit exit) {
-		return Mono.error(() -> byHand());
-	}
-
-	private RuntimeException byHand() {
-		return new UnsupportedOperationException("An object of pool '" + name()
-				+ "' can't be acquired by hand, and so not forgotten: use AsyncScopes.use or Scope.enter");
-	}
-
-	@Override
 	public String name() {
 		return this.resource.name();
 	}

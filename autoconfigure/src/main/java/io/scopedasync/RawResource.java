@@ -13,6 +13,21 @@ import reactor.util.context.Context;
  */
 abstract class RawResource<T> implements AsyncResource<T> {
 
+	@Override
+	public Mono<T> acquire() {
+		return Mono.error(() -> byHand());
+	}
+
+	@Override
+	public Mono<Void> release(T value, Exit exit) {
+		return Mono.error(() -> byHand());
+	}
+
+	private RuntimeException byHand() {
+		return new UnsupportedOperationException("'" + name() + "' is more than what a body sees of it, "
+				+ "and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
+	}
+
 	/** What the scope keeps until {@link #exitRaw}. */
 	abstract Mono<?> acquireRaw();
 

@@ -80,21 +80,6 @@ class SharedResource<T> extends RawResource<T> {
 	}
 
 	@Override
-	public final Mono<T> acquire() {
-		return Mono.error(() -> byHand());
-	}
-
-	@Override
-	public final Mono<Void> release(T value, Exit exit) {
-		return Mono.error(() -> byHand());
-	}
-
-	private RuntimeException byHand() {
-		return new UnsupportedOperationException("'" + name()
-				+ "' is shared by scopes and can't be acquired by hand: use AsyncScopes.use or Scope.enter");
-	}
-
-	@Override
 	public final String name() {
 		return this.users.name();
 	}

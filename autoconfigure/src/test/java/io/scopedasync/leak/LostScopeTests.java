@@ -333,4 +333,16 @@ class LostScopeTests {
 
 	}
 
+	@ParameterizedTest
+	@EnumSource
+	void releasesWhatWasComposedOneByOne(Way way) {
+		this.detector.start();
+		forget(way, resource("first").flatMap((first) -> resource("second").map(String::length)));
+		Awaitility.await().atMost(BOUND).until(() -> {
+			collect();
+			return this.leaks.count(LeakReason.LOST) == 1;
+		});
+		assertThat(this.events).containsExactly("second Cancelled", "first Cancelled");
+	}
+
 }
