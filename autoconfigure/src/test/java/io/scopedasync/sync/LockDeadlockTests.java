@@ -102,6 +102,25 @@ class LockDeadlockTests {
 	}
 
 	@Test
+	void whatIsComposedOfOneAfterTheOther() {
+		CompletableFuture<String> first = composed(this.lock, this.other);
+		CompletableFuture<String> second = composed(this.other, this.lock);
+		open();
+		theSecondFails(first, second);
+	}
+
+	private CompletableFuture<String> composed(Lock one, Lock next) {
+		AsyncResource<Hold> both = one.flatMap((held) -> waitingForTheGate().flatMap((open) -> next));
+		CompletableFuture<String> call = this.scopes.use(both, (held) -> Mono.just("both")).toFuture();
+		this.time.advanceTimeBy(Duration.ofSeconds(1));
+		return call;
+	}
+
+	private AsyncResource<String> waitingForTheGate() {
+		return AsyncResource.of(() -> this.gate.asMono().defaultIfEmpty("open"), (open, exit) -> Mono.empty());
+	}
+
+	@Test
 	void aReaderThatHoldsWhatTheWriterWaitsFor() {
 		CompletableFuture<String> first = nesting(this.prices.read(), this.lock);
 		CompletableFuture<String> second = nesting(this.lock, this.prices.write());
