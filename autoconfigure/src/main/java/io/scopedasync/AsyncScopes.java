@@ -284,11 +284,11 @@ public interface AsyncScopes {
 	 * Looks for scopes that wait for each other, and ends each such cycle: the youngest
 	 * one's wait fails with a {@link DeadlockException}. Only what two calls in a row
 	 * have seen is ended. Found are waits for a {@link DirectResource} that tells its
-	 * {@linkplain DirectResource#standing standing}, as limiters do, through any number
-	 * of scopes: one goes on neither while all that wait inside it don't, nor while
-	 * nobody whom it waits for does. Whatever is not known to wait goes on: who holds by
-	 * hand, a composed resource, another acquisition under way. A look costs a glance at
-	 * each open scope; between two, nobody pays for it.
+	 * {@linkplain DirectResource#standing standing}, as limiters and locks do, through
+	 * any number of scopes: one goes on neither while all that wait inside it don't, nor
+	 * while nobody whom it waits for does. Whatever is not known to wait goes on: who
+	 * holds by hand, a shared resource, another acquisition under way. A look costs a
+	 * glance at each open scope; between two, nobody pays for it.
 	 * @param found told of each deadlock that is about to be ended, while its members
 	 * still wait
 	 */
