@@ -36,7 +36,7 @@ final class ApplicationScope extends OpenScope {
 		if (this.scopes.timed) {
 			this.since = this.scopes.clock.nanos();
 		}
-		if (this.scopes.isClosed()) {
+		if (this.scopes.shutdown.hasBegun()) {
 			decide(Exit.cancelled("the application is shutting down"));
 		}
 		run();

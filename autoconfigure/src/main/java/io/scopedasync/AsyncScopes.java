@@ -44,7 +44,7 @@ public interface AsyncScopes {
 	 * @return a builder
 	 */
 	static Builder builder() {
-		return new DefaultAsyncScopes.Builder();
+		return new ScopesBuilder();
 	}
 
 	/**

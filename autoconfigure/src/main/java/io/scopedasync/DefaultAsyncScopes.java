@@ -36,12 +36,6 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	static final ScopeSpec MOVE_ON = ScopeSpec.of("move-on").quietly();
 
-	/**
-	 * How often a shutdown looks whether the last scope has gone: no scope pays for
-	 * telling it.
-	 */
-	private static final Duration SHUTDOWN_LOOK = Duration.ofMillis(20);
-
 	final ScopeClock clock;
 
 	final Duration releaseTimeout;
@@ -73,26 +67,16 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	private final DeadlockSearch deadlocks = new DeadlockSearch();
 
-	private final Duration shutdownTimeout;
-
-	private final AtomicBoolean closing = new AtomicBoolean();
-
-	/**
-	 * Set before the looks at the open scopes that count: a scope that begins before the
-	 * shutdown and becomes known after such a look sees it.
-	 */
-	private volatile boolean graceIsOver;
-
-	private final Sinks.Empty<Void> closed = Sinks.empty();
+	final Shutdown shutdown;
 
 	/** Null unless somebody asked for it. */
 	volatile @Nullable ApplicationScope application;
 
-	private DefaultAsyncScopes(Builder builder) {
+	DefaultAsyncScopes(ScopesBuilder builder) {
 		this.clock = builder.clock;
 		this.releaseTimeout = builder.releaseTimeout;
 		this.releaseLimits = new ReleaseLimits(builder.clock, ScopeClock.nanos(builder.releaseTimeout));
-		this.shutdownTimeout = builder.shutdownTimeout;
+		this.shutdown = new Shutdown(this, builder.shutdownTimeout);
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;
 		this.observer = builder.observer;
@@ -222,7 +206,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	public synchronized Scope application() {
 		ApplicationScope application = this.application;
 		// One that ends with all others is the last.
-		if (application == null || (application.isEnding() && !isClosed())) {
+		if (application == null || (application.isEnding() && !this.shutdown.hasBegun())) {
 			application = new ApplicationScope(this);
 			application.open();
 			this.application = application;
@@ -259,195 +243,9 @@ final class DefaultAsyncScopes implements AsyncScopes {
 			.toList();
 	}
 
-	// Shutdown.
-
-	boolean isClosed() {
-		return this.closing.get();
-	}
-
-	/** Whether a scope may not begin, in the one around it. */
-	boolean refuses(@Nullable RunningScope parent) {
-		return this.closing.get() && !isLast(parent);
-	}
-
-	/** Whether a shutdown no longer waits for whoever becomes known only now. */
-	boolean graceIsOver(@Nullable RunningScope parent) {
-		return this.graceIsOver && !isLast(parent);
-	}
-
-	/** What the application held is being released: waited for, whatever it takes. */
-	private static boolean isLast(@Nullable RunningScope scope) {
-		for (RunningScope around = scope; around != null; around = around.parent()) {
-			if (around instanceof ApplicationScope) {
-				return around.phase == ScopeState.UNWINDING;
-			}
-		}
-		return false;
-	}
-
-	RuntimeException refusal(String scope) {
-		return new ScopeClosedException(scope,
-				"Scope '" + scope + "' was refused: the application is shutting down and opens no new scopes.");
-	}
-
 	@Override
 	public Mono<Void> close(Consumer<? super List<Scope>> leftOpen) {
-		if (this.closing.compareAndSet(false, true)) {
-			this.open.snapshot().forEach(RunningScope::scopesAreClosing);
-			waitForTheRest(this.shutdownTimeout, () -> force(leftOpen));
-		}
-		return this.closed.asMono();
-	}
-
-	private void force(Consumer<? super List<Scope>> leftOpen) {
-		this.graceIsOver = true;
-		List<Scope> rest = new ArrayList<>(openScopes());
-		rest.addAll(takeLost());
-		try {
-			leftOpen.accept(rest);
-		}
-		catch (RuntimeException ex) {
-			ScopeMachine.logger.warn("Whoever is told of scopes left open at shutdown failed", ex);
-		}
-		for (Scope scope : rest) {
-			((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
-		}
-		// Their releases are bounded one by one; this bounds them all.
-		waitForTheRest(this.releaseTimeout, this::endApplication);
-	}
-
-	private void waitForTheRest(Duration limit, Runnable then) {
-		lookAgain(this.clock.nanos() + ScopeClock.nanos(limit), then);
-	}
-
-	private void lookAgain(long deadline, Runnable then) {
-		long left = deadline - this.clock.nanos();
-		if (this.open.isEmpty() && isEmptyForGood()) {
-			endApplication();
-		}
-		else if (left <= 0) {
-			then.run();
-		}
-		else {
-			this.clock.scheduleNanos(() -> lookAgain(deadline, then), Math.min(left, SHUTDOWN_LOOK.toNanos()));
-		}
-	}
-
-	/** Last, since all others may have used what it holds. */
-	private void endApplication() {
-		ApplicationScope application;
-		synchronized (this) {
-			application = this.application;
-		}
-		if (application == null) {
-			this.closed.tryEmitEmpty();
-			return;
-		}
-		Mono<Void> settled = application.settled();
-		// Not closed, which waits for its tasks: they had their time.
-		application.interrupt(Exit.completed());
-		settled.onErrorComplete().subscribe(null, null, this.closed::tryEmitEmpty);
-	}
-
-	private boolean isEmptyForGood() {
-		this.graceIsOver = true;
-		return this.open.isEmpty();
-	}
-
-	static final class Builder implements AsyncScopes.Builder {
-
-		private ScopeClock clock = ScopeClock.system();
-
-		private Duration releaseTimeout = Duration.ofSeconds(10);
-
-		private Duration shutdownTimeout = Duration.ofSeconds(15);
-
-		private ScopeRecorder recorder = ScopeRecorder.NOOP;
-
-		private ContextCarrier carrier = ContextCarrier.NONE;
-
-		private ScopeObserver observer = ScopeObserver.NONE;
-
-		private boolean tracked;
-
-		private CallSiteSampler callSites = CallSiteSampler.NONE;
-
-		private ScopeWatcher watcher = ScopeWatcher.NONE;
-
-		private boolean cancelOutliving;
-
-		@Override
-		public Builder clock(ScopeClock clock) {
-			this.clock = Objects.requireNonNull(clock, "clock");
-			return this;
-		}
-
-		@Override
-		public Builder releaseTimeout(Duration limit) {
-			this.releaseTimeout = notNegative("releaseTimeout", limit);
-			return this;
-		}
-
-		@Override
-		public Builder shutdownTimeout(Duration limit) {
-			this.shutdownTimeout = notNegative("shutdownTimeout", limit);
-			return this;
-		}
-
-		@Override
-		public Builder recorder(ScopeRecorder recorder) {
-			this.recorder = Objects.requireNonNull(recorder, "recorder");
-			return this;
-		}
-
-		@Override
-		public Builder contextCarrier(ContextCarrier carrier) {
-			this.carrier = Objects.requireNonNull(carrier, "carrier");
-			return this;
-		}
-
-		@Override
-		public Builder observer(ScopeObserver observer) {
-			this.observer = Objects.requireNonNull(observer, "observer");
-			return this;
-		}
-
-		@Override
-		public Builder tracked(boolean tracked) {
-			this.tracked = tracked;
-			return this;
-		}
-
-		@Override
-		public Builder callSites(CallSiteSampler sampler) {
-			this.callSites = Objects.requireNonNull(sampler, "sampler");
-			return this;
-		}
-
-		@Override
-		public Builder watcher(ScopeWatcher watcher) {
-			this.watcher = Objects.requireNonNull(watcher, "watcher");
-			return this;
-		}
-
-		@Override
-		public Builder cancelOutliving(boolean cancel) {
-			this.cancelOutliving = cancel;
-			return this;
-		}
-
-		@Override
-		public AsyncScopes build() {
-			return new DefaultAsyncScopes(this);
-		}
-
-		private static Duration notNegative(String name, Duration limit) {
-			if (limit.isNegative()) {
-				throw new IllegalArgumentException(name + " is " + limit + ": give a duration of zero or more.");
-			}
-			return limit;
-		}
-
+		return this.shutdown.begin(leftOpen);
 	}
 
 }

@@ -44,8 +44,8 @@ abstract class NestedScope extends ScopeMachine {
 		if (scopes.observer != ScopeObserver.NONE) {
 			observe((parent != null) ? parent.observed() : null);
 		}
-		if (scopes.refuses(parent)) {
-			decide(Exit.failed(scopes.refusal(this.spec.name)));
+		if (scopes.shutdown.refuses(parent)) {
+			decide(Exit.failed(scopes.shutdown.refusal(this.spec.name)));
 		}
 		else if (scopes.tracked) {
 			this.shared = true;

@@ -117,8 +117,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	 */
 	void becomeKnown(@Nullable RunningScope parent) {
 		this.scopes.open.add(this);
-		if (this.scopes.graceIsOver(parent)) {
-			interrupt(Exit.failed(this.scopes.refusal(this.spec.name)));
+		if (this.scopes.shutdown.graceIsOver(parent)) {
+			interrupt(Exit.failed(this.scopes.shutdown.refusal(this.spec.name)));
 		}
 	}
 

@@ -285,7 +285,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			if (Sharing.this.owner != null) {
 				return true;
 			}
-			if (Sharing.this.idle == 0 || scopes.isClosed()) {
+			if (Sharing.this.idle == 0 || scopes.shutdown.hasBegun()) {
 				return false;
 			}
 			if (Sharing.this.idle < ENDLESS && this.timer == null) {
