@@ -237,6 +237,31 @@ class ServerTests {
 	}
 
 	@Test
+	@Case(162)
+	void severalBindAtTheSameTimeAllOrNone() throws Exception {
+		ServerResource first = echo(this.scopes).build();
+		ServerResource second = echo(this.scopes).build();
+		List<Integer> ports = this.scopes.useBlocking(AsyncResource.all(first, second), (servers) -> {
+			for (Server server : servers) {
+				new Caller(server.port()).close();
+			}
+			return servers.stream().map(Server::port).toList();
+		});
+		assertThat(ports).hasSize(2)
+			.allSatisfy((port) -> assertThatExceptionOfType(ConnectException.class).isThrownBy(() -> new Caller(port)));
+
+		Scope other = this.scopes.open("other");
+		int taken = enter(other, echo(this.scopes).build()).port();
+		ServerResource refused = ServerResource
+			.tcp("refused", this.scopes, Servers.tcp().port(taken), (in, out) -> Mono.never())
+			.build();
+		Mono<Void> none = this.scopes.use(AsyncResource.all(first, refused, second), (servers) -> Mono.empty());
+		assertThatExceptionOfType(ChannelBindException.class).isThrownBy(() -> none.block(LIMIT));
+		other.close().block(LIMIT);
+		assertThat(this.scopes.openScopes()).isEmpty();
+	}
+
+	@Test
 	void closedResourceStopsItsServersAndBindsNoMore() {
 		ServerResource echo = echo(this.scopes).build();
 		Running running = serveForever(echo);
