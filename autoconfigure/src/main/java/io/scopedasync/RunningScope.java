@@ -33,6 +33,10 @@ abstract class RunningScope extends NestedScope implements Scope {
 	/** What is being acquired, held or released, in order of entry. */
 	final List<Entry> openEntries() {
 		List<Entry> entries = new ArrayList<>();
+		if (this.phase == SETTLED) {
+			// Who enters only now stands on the stack until it is refused.
+			return entries;
+		}
 		ScopeExtras extras = this.extras;
 		if (extras != null) {
 			entries.addAll(extras.stack.snapshot());

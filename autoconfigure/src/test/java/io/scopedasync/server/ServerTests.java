@@ -75,9 +75,8 @@ class ServerTests {
 		Scope scope = this.scopes.open("test");
 		Server server = enter(scope, echo(this.scopes).build());
 		try (Caller caller = new Caller(server.port())) {
-			Servers.awaitAcceptLoop();
-			assertThat(server.connections()).hasSize(1);
 			assertThat(caller.ask("hello")).isEqualTo("hello");
+			assertThat(server.connections()).hasSize(1);
 		}
 		scope.close().block(LIMIT);
 	}
