@@ -45,7 +45,7 @@ class DeadlineExhibit implements Exhibit {
 				.doOnSuccess((nothing) -> story.note("inner", "moved on after 50 ms"))
 				.then(this.scopes.use(resource, (value) -> Mono.delay(Duration.ofSeconds(1))));
 		}).map((late) -> "in time").onErrorResume(DeadlineExceededException.class, (error) -> {
-			story.note("caller", error.getMessage());
+			story.note("caller", String.valueOf(error.getMessage()));
 			return Mono.just("out of time, and everything released");
 		});
 	}

@@ -42,7 +42,7 @@ class DeadlockExhibit implements Exhibit {
 		Limiter right = Limiter.builder("right").build();
 		Mono<String> older = transfer(story, "older", left, right);
 		Mono<String> younger = transfer(story, "younger", right, left)
-			.doOnError(DeadlockException.class, (error) -> story.note("younger", error.getMessage()))
+			.doOnError(DeadlockException.class, (error) -> story.note("younger", String.valueOf(error.getMessage())))
 			.retryWhen(Retry.max(1).filter(DeadlockException.class::isInstance));
 		return Mono.zip(older, younger, (first, second) -> first + ", then " + second);
 	}

@@ -49,7 +49,7 @@ class UnitOfWorkExhibit implements Exhibit {
 					(work) -> take(100).then(balances("inside one, half way", story))
 						.then(Mono.error(new IllegalStateException("the second half fails")))))
 			.onErrorResume(IllegalStateException.class, (error) -> {
-				story.note("caller", error.getMessage());
+				story.note("caller", String.valueOf(error.getMessage()));
 				return Mono.empty();
 			})
 			.then(balances("after it was rolled back", story));
