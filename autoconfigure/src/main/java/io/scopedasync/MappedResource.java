@@ -1,6 +1,5 @@
 package io.scopedasync;
 
-import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
 
@@ -14,22 +13,20 @@ import reactor.util.context.Context;
  * arrives. If it fails, that is told where a scope asks for the context: what was
  * acquired is then held and released as if the context had failed.
  */
-final class MappedResource<T, R> extends RawResource<R> {
-
-	private final AsyncResource<T> resource;
+final class MappedResource<T, R> extends WrappedResource<T, R> {
 
 	private final Function<? super T, ? extends R> mapper;
 
 	private final Object identity;
 
 	MappedResource(AsyncResource<T> resource, Function<? super T, ? extends R> mapper) {
-		this.resource = resource;
+		super(resource);
 		this.mapper = Objects.requireNonNull(mapper, "mapper");
 		this.identity = this;
 	}
 
 	private MappedResource(MappedResource<T, R> fresh) {
-		this.resource = fresh.resource.fresh();
+		super(fresh.resource.fresh());
 		this.mapper = fresh.mapper;
 		this.identity = fresh.identity;
 	}
@@ -86,26 +83,6 @@ final class MappedResource<T, R> extends RawResource<R> {
 	}
 
 	@Override
-	boolean isFresh() {
-		return isFresh(this.resource);
-	}
-
-	@Override
-	boolean isRecorded() {
-		return isRecorded(this.resource);
-	}
-
-	@Override
-	public String name() {
-		return this.resource.name();
-	}
-
-	@Override
-	public boolean cancellable() {
-		return this.resource.cancellable();
-	}
-
-	@Override
 	public AsyncResource<R> fresh() {
 		return new MappedResource<>(this);
 	}
@@ -113,16 +90,6 @@ final class MappedResource<T, R> extends RawResource<R> {
 	@Override
 	public Object identity() {
 		return this.identity;
-	}
-
-	@Override
-	public @Nullable Duration leakThreshold() {
-		return this.resource.leakThreshold();
-	}
-
-	@Override
-	public @Nullable Object key() {
-		return this.resource.key();
 	}
 
 	/** What was acquired, and what is seen of it or why that can't be seen. */

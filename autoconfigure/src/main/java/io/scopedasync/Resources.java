@@ -1,6 +1,5 @@
 package io.scopedasync;
 
-import java.time.Duration;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -58,12 +57,10 @@ final class Resources {
 	}
 
 	/** Passes everything on to the resource it wraps. */
-	private abstract static class Wrapper<T> extends RawResource<T> {
-
-		final AsyncResource<T> resource;
+	private abstract static class Wrapper<T> extends WrappedResource<T, T> {
 
 		Wrapper(AsyncResource<T> resource) {
-			this.resource = resource;
+			super(resource);
 		}
 
 		@Override
@@ -112,16 +109,6 @@ final class Resources {
 		}
 
 		@Override
-		boolean isFresh() {
-			return isFresh(this.resource);
-		}
-
-		@Override
-		boolean isRecorded() {
-			return isRecorded(this.resource);
-		}
-
-		@Override
 		public @Nullable Function<Context, Context> context(T value) {
 			return contextRaw(value);
 		}
@@ -132,28 +119,8 @@ final class Resources {
 		}
 
 		@Override
-		public String name() {
-			return this.resource.name();
-		}
-
-		@Override
-		public boolean cancellable() {
-			return this.resource.cancellable();
-		}
-
-		@Override
 		public Nesting nesting() {
 			return this.resource.nesting();
-		}
-
-		@Override
-		public @Nullable Duration leakThreshold() {
-			return this.resource.leakThreshold();
-		}
-
-		@Override
-		public @Nullable Object key() {
-			return this.resource.key();
 		}
 
 		@Override

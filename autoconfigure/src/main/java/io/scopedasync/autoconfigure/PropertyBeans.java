@@ -1,5 +1,7 @@
 package io.scopedasync.autoconfigure;
 
+import java.util.function.Consumer;
+
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
@@ -49,6 +51,12 @@ final class PropertyBeans {
 	 * @param argument the method's first argument; others are autowired
 	 */
 	void register(String name, Class<?> type, String method, Object argument) {
+		register(name, type, method, argument, (definition) -> {
+		});
+	}
+
+	/** The same with something more to say of the bean, unless the user's wins. */
+	void register(String name, Class<?> type, String method, Object argument, Consumer<RootBeanDefinition> more) {
 		if (this.registry.containsBeanDefinition(name)) {
 			require(name, type);
 			logger.warn("The bean '" + name + "' is used as it is, and " + this.prefix + "." + name
@@ -60,6 +68,7 @@ final class PropertyBeans {
 		definition.setFactoryMethodName(method);
 		definition.setAutowireMode(AutowireCapableBeanFactory.AUTOWIRE_CONSTRUCTOR);
 		definition.getConstructorArgumentValues().addIndexedArgumentValue(0, argument);
+		more.accept(definition);
 		this.registry.registerBeanDefinition(name, definition);
 	}
 

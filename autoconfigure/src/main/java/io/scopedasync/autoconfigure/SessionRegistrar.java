@@ -3,12 +3,9 @@ package io.scopedasync.autoconfigure;
 import java.util.Map;
 
 import io.scopedasync.webclient.SessionResource;
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.annotation.Qualifier;
-import org.springframework.beans.factory.config.AutowireCapableBeanFactory;
 import org.springframework.beans.factory.config.RuntimeBeanReference;
 import org.springframework.beans.factory.support.AutowireCandidateQualifier;
 import org.springframework.beans.factory.support.BeanDefinitionRegistry;
@@ -17,7 +14,6 @@ import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.context.annotation.ImportBeanDefinitionRegistrar;
 import org.springframework.core.env.Environment;
 import org.springframework.core.type.AnnotationMetadata;
-import org.springframework.util.ClassUtils;
 import org.springframework.web.reactive.function.client.WebClient;
 
 /**
@@ -27,8 +23,6 @@ import org.springframework.web.reactive.function.client.WebClient;
  * {@link SessionResource} that the user defines under the same name wins.
  */
 final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
-
-	private static final Log logger = LogFactory.getLog(SessionRegistrar.class);
 
 	private static final Bindable<Map<String, SessionProperties.Session>> SESSIONS = Bindable.mapOf(String.class,
 			SessionProperties.Session.class);
@@ -50,31 +44,18 @@ final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
 			.orElseGet(SessionProperties.Session::new);
 		Map<String, SessionProperties.Session> sessions = binder.bind(SessionSettings.PREFIX, SESSIONS)
 			.orElseGet(Map::of);
+		PropertyBeans beans = new PropertyBeans(this.beanFactory, registry, SessionSettings.PREFIX, "session",
+				SessionBeans.class);
 		ResourceNames.withoutTwins(sessions).forEach((name, session) -> {
 			SessionSettings.of(name, session, defaults);
-			registerResource(name, registry);
+			// To be closed by those whose application has no lifecycle of pools.
+			beans.register(name, SessionResource.class, SessionBeans.SESSION, name,
+					(definition) -> definition.setDestroyMethodName("close"));
 			registerClient(name, registry);
 		});
 	}
 
-	private void registerResource(String name, BeanDefinitionRegistry registry) {
-		if (registry.containsBeanDefinition(name)) {
-			requireSession(name);
-			logger.warn("The bean '" + name + "' is used as it is, and " + SessionSettings.PREFIX + "." + name
-					+ ".* has no effect: remove one of the two");
-			return;
-		}
-		RootBeanDefinition definition = new RootBeanDefinition(SessionBeans.class);
-		definition.setTargetType(SessionResource.class);
-		definition.setFactoryMethodName(SessionBeans.SESSION);
-		definition.setAutowireMode(AutowireCapableBeanFactory.AUTOWIRE_CONSTRUCTOR);
-		definition.getConstructorArgumentValues().addIndexedArgumentValue(0, name);
-		// For those whose application has no lifecycle of pools.
-		definition.setDestroyMethodName("close");
-		registry.registerBeanDefinition(name, definition);
-	}
-
-	private void registerClient(String name, BeanDefinitionRegistry registry) {
+	private static void registerClient(String name, BeanDefinitionRegistry registry) {
 		RootBeanDefinition definition = new RootBeanDefinition(SessionBeans.class);
 		definition.setTargetType(WebClient.class);
 		definition.setFactoryMethodName(SessionBeans.CLIENT);
@@ -83,16 +64,6 @@ final class SessionRegistrar implements ImportBeanDefinitionRegistrar {
 		// Who injects some WebClient without a name means another one.
 		definition.setDefaultCandidate(false);
 		registry.registerBeanDefinition(name + ".webClient", definition);
-	}
-
-	private void requireSession(String name) {
-		Class<?> existing = this.beanFactory.getType(name, false);
-		if (!ClassUtils.isAssignable(SessionResource.class, (existing != null) ? existing : Object.class)) {
-			throw new InvalidSettingException(
-					SessionSettings.PREFIX + "." + name + " defines a session, and there is a bean '" + name
-							+ "' already, which is of type " + ((existing != null) ? existing.getName() : "unknown"),
-					"Give the session or the bean another name.");
-		}
 	}
 
 }
