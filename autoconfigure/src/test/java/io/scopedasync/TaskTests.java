@@ -140,6 +140,8 @@ class TaskTests {
 							interrupted = true;
 						}
 					}
+					// It may come between two looks of a latch that is open by then.
+					interrupted |= Thread.interrupted();
 					this.events.add("leaves, interrupted " + interrupted);
 					throw new IOException("on the way out");
 				});
