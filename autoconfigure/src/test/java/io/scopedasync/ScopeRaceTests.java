@@ -450,6 +450,9 @@ class ScopeRaceTests {
 									interrupted = true;
 								}
 							}
+							// It may come between two looks of a latch that is open by
+							// then.
+							interrupted |= Thread.interrupted();
 							this.resource.events.add("leaves, interrupted " + interrupted);
 							throw new java.io.IOException("too late");
 						});
