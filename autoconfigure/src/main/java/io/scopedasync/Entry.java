@@ -122,6 +122,20 @@ abstract class Entry extends Waiter {
 		STATE.setRelease(this, to);
 	}
 
+	/** What is asked for without a publisher, however it is seen; null if nothing is. */
+	final @Nullable DirectResource<?> direct() {
+		AsyncResource<?> resource = this.resource;
+		AsyncResource<?> inside = (resource instanceof WrappedResource) ? WrappedResource.unwrap(resource) : resource;
+		return (inside instanceof DirectResource<?> direct) ? direct : null;
+	}
+
+	/** What the scope keeps of what has arrived. */
+	private Object kept(Object value) {
+		// An acquisition has seen to that itself.
+		return (this.resource instanceof WrappedResource && direct() != null) ? WrappedResource.keep(resource(), value)
+				: value;
+	}
+
 	final AsyncResource<?> resource() {
 		AsyncResource<?> resource = this.resource;
 		if (resource == null) {
@@ -178,7 +192,6 @@ abstract class Entry extends Waiter {
 	 * Begins the acquisition: in the scope's driver or, for what the body enters, on the
 	 * body's thread.
 	 */
-	@SuppressWarnings("unchecked")
 	final void acquire() {
 		AsyncResource<?> resource = resource();
 		noteBeginning();
@@ -189,11 +202,12 @@ abstract class Entry extends Waiter {
 			if (this.state == IDLE) {
 				set(PENDING);
 			}
-			if (resource instanceof DirectResource<?> direct) {
-				Object value = ((DirectResource<Object>) direct).attempt(this);
+			DirectResource<?> direct = direct();
+			if (direct != null) {
+				Object value = direct.attempt(this);
 				if (value != null) {
 					this.atOnce = true;
-					arrivedAtOnce(value);
+					arrivedAtOnce(kept(value));
 				}
 			}
 			else {
@@ -221,16 +235,18 @@ abstract class Entry extends Waiter {
 			return true;
 		}
 		DefaultAsyncScopes scopes = scope().scopes;
-		return scopes.application != null && !(resource instanceof DirectResource) && !RawResource.isFresh(resource)
+		return scopes.application != null && direct() == null && !RawResource.isFresh(resource)
 				&& scopes.heldByApplication(resource.identity()) != null;
 	}
 
 	private boolean joins(AsyncResource<?> resource) {
-		Entry holder = scope().holder(resource.identity());
+		boolean refuses = resource.nesting() == AsyncResource.Nesting.REFUSE;
+		// Seen in another way it would wait for itself all the same.
+		Entry holder = scope().holder((refuses ? WrappedResource.unwrap(resource) : resource).identity());
 		if (holder == null) {
 			return false;
 		}
-		if (resource.nesting() == AsyncResource.Nesting.REFUSE) {
+		if (refuses) {
 			String as = holder.resource().name();
 			throw new IllegalStateException("'" + resource.name() + "' is held already"
 					+ (as.equals(resource.name()) ? "" : ", as '" + as + "',") + " by scope '"
@@ -285,7 +301,7 @@ abstract class Entry extends Waiter {
 
 	/** Whether the acquisition can only be waited for. */
 	final boolean isMasked(@Nullable Acquisition acquisition) {
-		return !(resource() instanceof DirectResource || (acquisition != null && acquisition.cancellable));
+		return direct() == null && (acquisition == null || !acquisition.cancellable);
 	}
 
 	/**
@@ -293,7 +309,8 @@ abstract class Entry extends Waiter {
 	 * @return false if it can only be waited for
 	 */
 	final boolean withdraw(@Nullable Acquisition acquisition) {
-		if (resource() instanceof DirectResource<?> direct) {
+		DirectResource<?> direct = direct();
+		if (direct != null) {
 			return direct.withdraw(this) && move(PENDING, ABANDONED);
 		}
 		return acquisition != null && acquisition.cancellable && move(PENDING, ABANDONED);
@@ -301,17 +318,19 @@ abstract class Entry extends Waiter {
 
 	/** Takes the wait for a direct resource out of its queue, to be refused. */
 	final boolean withdrawDirectly() {
-		return resource() instanceof DirectResource<?> direct && direct.withdraw(this);
+		DirectResource<?> direct = direct();
+		return direct != null && direct.withdraw(this);
 	}
 
 	@Override
 	final void arrived(Object value) {
-		this.value = value;
+		Object kept = kept(value);
+		this.value = kept;
 		if (!move(PENDING, ARRIVED)) {
-			scope().releaseLate(this, value);
+			scope().releaseLate(this, kept);
 		}
 		else {
-			Parts.detach(value);
+			Parts.detach(kept);
 		}
 	}
 

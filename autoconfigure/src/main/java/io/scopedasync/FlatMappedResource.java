@@ -52,6 +52,11 @@ final class FlatMappedResource<T, R> extends ComposedResource<R> {
 	}
 
 	@Override
+	boolean isFresh() {
+		return isFresh(this.first);
+	}
+
+	@Override
 	public Object identity() {
 		return this.identity;
 	}

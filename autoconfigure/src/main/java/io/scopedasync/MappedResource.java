@@ -34,11 +34,12 @@ final class MappedResource<T, R> extends WrappedResource<T, R> {
 	/** Nothing is lost in between: the function neither throws nor takes time. */
 	@Override
 	Mono<?> acquireRaw() {
-		return RawResource.acquire(this.resource).map(this::map);
+		return super.acquireRaw().map(this::keep);
 	}
 
+	@Override
 	@SuppressWarnings("unchecked")
-	private Mapped map(Object raw) {
+	Mapped keep(Object raw) {
 		try {
 			return new Mapped(raw, Objects.requireNonNull(this.mapper.apply((T) RawResource.view(this.resource, raw)),
 					"the function given to map returned null"), null);

@@ -79,11 +79,6 @@ final class Resources {
 		}
 
 		@Override
-		public Mono<?> acquireRaw() {
-			return RawResource.acquire(this.resource);
-		}
-
-		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
 			return RawResource.exit(this.resource, raw, exit);
 		}
@@ -116,11 +111,6 @@ final class Resources {
 		@Override
 		public @Nullable Function<Context, Context> contextRaw(Object raw) {
 			return RawResource.context(this.resource, raw);
-		}
-
-		@Override
-		public Nesting nesting() {
-			return this.resource.nesting();
 		}
 
 		@Override

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 import io.scopedasync.Vertex.Hold;
 import io.scopedasync.Vertex.Node;
@@ -90,9 +91,13 @@ final class WaitGraph {
 		return this.nodes.computeIfAbsent(scope, Node::new);
 	}
 
-	private @Nullable Supply supply(DirectResource<?> resource) {
-		Map<@Nullable Object, Supply> keys = this.supplies.get(resource.identity());
-		return (keys != null) ? keys.get(resource.key()) : null;
+	/**
+	 * Where an entry waits, or what it has a part of; null if nobody is known to wait.
+	 */
+	private @Nullable Supply supply(Entry entry) {
+		DirectResource<?> resource = entry.direct();
+		Map<@Nullable Object, Supply> keys = (resource != null) ? this.supplies.get(resource.identity()) : null;
+		return (resource != null && keys != null) ? keys.get(resource.key()) : null;
 	}
 
 	/**
@@ -105,7 +110,8 @@ final class WaitGraph {
 			return;
 		}
 		for (Entry entry : entries(scope)) {
-			if (entry.state == Entry.PENDING && entry.resource instanceof DirectResource<?> resource) {
+			DirectResource<?> resource = entry.direct();
+			if (resource != null && entry.state == Entry.PENDING) {
 				this.supplies.computeIfAbsent(resource.identity(), (identity) -> new HashMap<>())
 					.computeIfAbsent(resource.key(), (key) -> new Supply(resource));
 			}
@@ -114,16 +120,15 @@ final class WaitGraph {
 
 	/** Whether somebody can wait for it. */
 	private boolean matters(RunningScope scope) {
-		return scope.parent() != null || entries(scope).stream()
-			.anyMatch((entry) -> entry.state == Entry.ARRIVED && entry.resource instanceof DirectResource<?> resource
-					&& supply(resource) != null);
+		return scope.parent() != null
+				|| entries(scope).stream().anyMatch((entry) -> entry.state == Entry.ARRIVED && supply(entry) != null);
 	}
 
 	private void add(RunningScope scope) {
 		for (Entry entry : entries(scope)) {
 			int state = entry.state;
-			Supply supply = (entry.resource instanceof DirectResource<?> resource) ? supply(resource) : null;
-			if (supply != null && state == Entry.PENDING && ((DirectResource<?>) entry.resource()).isQueued(entry)) {
+			Supply supply = supply(entry);
+			if (supply != null && state == Entry.PENDING && direct(entry).isQueued(entry)) {
 				Wait wait = new Wait(node(scope), entry, supply, units(entry));
 				wait.node().waits.add(wait);
 				supply.waits.add(wait);
@@ -152,7 +157,12 @@ final class WaitGraph {
 	}
 
 	private static int units(Entry entry) {
-		return ((DirectResource<?>) entry.resource()).units();
+		return direct(entry).units();
+	}
+
+	/** Of one that has a {@link #supply}. */
+	private static DirectResource<?> direct(Entry entry) {
+		return Objects.requireNonNull(entry.direct());
 	}
 
 	private void addScopesAround(Node waiting) {
@@ -170,7 +180,7 @@ final class WaitGraph {
 		boolean goesOn = scope.isEnding() || (scope.phase == ScopeState.RUNNING && !scope.mayBodyWait());
 		for (Entry entry : entries(scope)) {
 			int state = entry.state;
-			if (state == Entry.PENDING && entry.resource instanceof DirectResource) {
+			if (state == Entry.PENDING && entry.direct() != null) {
 				waits++;
 			}
 			else if (state == Entry.PENDING) {

@@ -152,12 +152,29 @@ class ApplicationScopeTests {
 	}
 
 	@Test
+	void whatIsMadeOfOthersCanBeHadFreshToo() {
+		AsyncResource<String> flat = this.connection.flatMap((value) -> this.login);
+		AsyncResource<List<String>> all = AsyncResource.all(this.connection, this.login);
+		AsyncResource<String> race = AsyncResource.race(this.connection);
+		for (AsyncResource<?> each : List.of(flat, all, race)) {
+			hold(each);
+			long before = this.connection.acquired();
+			this.scopes.use(each, Mono::just).block(LIMIT);
+			assertThat(this.connection.acquired()).isEqualTo(before);
+			this.scopes.use(each.fresh(), Mono::just).block(LIMIT);
+			assertThat(this.connection.acquired()).isEqualTo(before + 1);
+		}
+	}
+
+	@Test
 	void aLimiterStillCountsEveryCall() {
 		Limiter limiter = Limiter.builder("limit").permits(2).build();
 		hold(limiter);
 		Limiter.Statistics used = this.scopes.use(limiter, (permit) -> Mono.fromCallable(limiter::statistics))
 			.block(LIMIT);
 		assertThat(used).isEqualTo(new Limiter.Statistics(2, 2, 0));
+		assertThat(this.scopes.use(limiter.named("other"), (permit) -> Mono.fromCallable(limiter::statistics))
+			.block(LIMIT)).isEqualTo(used);
 	}
 
 	@Test

@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -8,12 +9,16 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.scheduler.VirtualTimeScheduler;
@@ -641,10 +646,30 @@ class DeadlockTests {
 		assertThat(List.of(holder, one, two)).allMatch((call) -> call.isDone() && !call.isCompletedExceptionally());
 	}
 
+	static Stream<UnaryOperator<AsyncResource<?>>> views() {
+		return Stream.of((limiter) -> limiter.map(Object::toString), (limiter) -> limiter.named("other"),
+				AsyncResource::fresh, (limiter) -> limiter.suppressing(IOException.class),
+				AsyncResource::releaseErrorFirst,
+				(limiter) -> limiter.map(List::of).named("other").map(List::size).fresh());
+	}
+
+	@ParameterizedTest
+	@MethodSource("views")
+	void itIsTheSameHoweverItIsSeen(UnaryOperator<AsyncResource<?>> view) {
+		CompletableFuture<String> one = entering("one", view.apply(this.a), view.apply(this.b));
+		CompletableFuture<String> two = entering("two", view.apply(this.b), view.apply(this.a));
+		open();
+		look();
+		look();
+		failed(two, "held by 'one' #", "held by 'two' #");
+		assertThat(one).isCompletedWithValue("one");
+		assertThat(this.found).hasSize(1);
+	}
+
 	@Test
-	void whatIsComposedIsTakenForOneThatGoesOn() {
+	void whatIsSharedIsTakenForOneThatGoesOn() {
 		CompletableFuture<String> one = entering("one", this.a, this.b);
-		CompletableFuture<String> two = entering("two", this.b, this.a.map(Permit::permits));
+		CompletableFuture<String> two = entering("two", this.b, this.a.shared(Duration.ZERO));
 		open();
 		look();
 		look();

@@ -231,6 +231,44 @@ class FlatMappedResourceTests {
 	}
 
 	@Test
+	void itNestsAsWhatIsSeen() {
+		AsyncResource<String> session = new Recording("session", this.events) {
+			@Override
+			public Nesting nesting() {
+				return Nesting.JOIN;
+			}
+		};
+		AsyncResource<Integer> length = session.map(String::length);
+		this.scopes.use(length, (outer) -> this.scopes.use(length, Mono::just)).block(LIMIT);
+		assertThat(this.events).containsExactly("acquire session", "release session completed");
+		this.scopes.use(length, (outer) -> this.scopes.use(length.fresh(), Mono::just)).block(LIMIT);
+		assertThat(this.events).filteredOn("acquire session"::equals).hasSize(3);
+	}
+
+	@Test
+	void whatAWaiterIsGrantedIsSeenThroughTheFunction() {
+		Limiter limiter = Limiter.builder("limiter").permits(1).build();
+		AsyncResource<String> seen = limiter.map(Permit::permits).named("seen").map((permits) -> "permits " + permits);
+		AsyncResource<String> failing = limiter.map((permit) -> {
+			throw this.error;
+		});
+		Permit first = limiter.tryAcquire();
+		CompletableFuture<String> one = this.scopes.use(seen, Mono::just).toFuture();
+		CompletableFuture<?> two = this.scopes.use(failing, Mono::just).toFuture();
+		CompletableFuture<?> three = this.scopes.use(seen, (value) -> Mono.never()).toFuture();
+		assertThat(limiter.statistics().waiting()).isEqualTo(3);
+		first.close();
+		assertThat(one).isCompletedWithValue("permits 1");
+		assertThat(two).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
+		assertThat(three).isNotDone();
+		three.cancel(true);
+		assertThat(this.scopes.use(failing, Mono::just).toFuture()).isCompletedExceptionally();
+		assertThat(limiter.statistics().borrowed()).isZero();
+		assertThat(this.scopes.openScopes()).isEmpty();
+		assertThat(this.undelivered).isEmpty();
+	}
+
+	@Test
 	@Case(15)
 	void whatABodyEntersInVainIsReleasedAtOnce() {
 		List<Throwable> heard = new ArrayList<>();

@@ -12,6 +12,7 @@ import java.util.stream.IntStream;
 
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
+import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.Exit;
@@ -31,6 +32,7 @@ import reactor.test.scheduler.VirtualTimeScheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
@@ -162,6 +164,19 @@ class LockTests {
 					() -> this.scopes.with(ScopeSpec.of("twice").entering(this.lock), (scope) -> scope.enter(this.lock))
 						.block(LIMIT))
 			.withMessageContaining("held already by scope 'twice'");
+		// It is the same one however it is seen.
+		AsyncResource<String> seen = this.lock.map(Hold::toString).named("seen");
+		List<List<AsyncResource<?>>> pairs = List.of(List.of(seen, seen), List.of(this.lock, seen),
+				List.of(seen, this.lock), List.of(this.lock.map(Hold::toString), seen));
+		for (List<AsyncResource<?>> pair : pairs) {
+			assertThatIllegalStateException()
+				.isThrownBy(() -> this.scopes
+					.use(pair.get(0), (outer) -> this.scopes.use(pair.get(1), (inner) -> Mono.just("both")))
+					.block(LIMIT))
+				.withMessageContaining("held already");
+		}
+		assertThatIllegalArgumentException().isThrownBy(() -> AsyncResource.all(this.lock, seen))
+			.withMessageContaining("ask for it once");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 	}
 
