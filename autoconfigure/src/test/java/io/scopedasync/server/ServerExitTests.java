@@ -34,9 +34,11 @@ import reactor.test.scheduler.VirtualTimeScheduler;
 
 import static io.scopedasync.server.Servers.LIMIT;
 import static io.scopedasync.server.Servers.await;
+import static io.scopedasync.server.Servers.awaitRefused;
 import static io.scopedasync.server.Servers.echo;
 import static io.scopedasync.server.Servers.enter;
 import static io.scopedasync.server.Servers.handling;
+import static io.scopedasync.server.Servers.isRefused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -70,7 +72,7 @@ class ServerExitTests {
 		try (Caller caller = new Caller(server.port())) {
 			assertThat(caller.ask("one")).isEqualTo("one");
 			Mono<Void> closed = this.scope.close();
-			await().until(() -> isRefused(server));
+			awaitRefused(server);
 			this.time.advanceTimeBy(GRACE.minusMillis(1));
 			assertThat(caller.ask("two")).isEqualTo("two");
 			assertThat(exit).hasNullValue();
@@ -100,7 +102,7 @@ class ServerExitTests {
 		try (Caller caller = new Caller(server.port())) {
 			assertThat(caller.ask("one")).isEqualTo("one");
 			Mono<Void> closed = this.scope.close();
-			await().until(() -> isRefused(server));
+			awaitRefused(server);
 			this.time.advanceTimeBy(GRACE);
 			this.time.advanceTimeBy(ABORT.minusMillis(1));
 			Servers.awaitAcceptLoop();
@@ -161,7 +163,7 @@ class ServerExitTests {
 		try (Caller caller = new Caller(server.port())) {
 			assertThat(caller.ask("one")).isEqualTo("one");
 			Mono<Void> closed = impatient.close();
-			await().until(() -> isRefused(server));
+			awaitRefused(server);
 			this.time.advanceTimeBy(Duration.ofSeconds(1));
 			assertThatExceptionOfType(ReleaseTimeoutException.class).isThrownBy(() -> closed.block(LIMIT));
 			assertThatExceptionOfType(SocketException.class).isThrownBy(caller::hear);
@@ -220,7 +222,7 @@ class ServerExitTests {
 			assertThat(good.ask("hello")).isEqualTo("hello");
 			bad.say("fail");
 			assertThat(bad.hear()).isNull();
-			await().until(() -> isRefused(bound.get()));
+			awaitRefused(bound.get());
 			assertThat(good.ask("still there")).isEqualTo("still there");
 			assertThat(error).hasNullValue();
 		}
@@ -283,7 +285,7 @@ class ServerExitTests {
 			AtomicReference<Throwable> error = new AtomicReference<>();
 			served.doFinally((signal) -> ended.countDown()).subscribe(null, error::set);
 			server.channel().close();
-			await().until(() -> isRefused(server));
+			awaitRefused(server);
 			assertThat(caller.ask("still there")).isEqualTo("still there");
 			caller.close();
 			assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
@@ -341,15 +343,6 @@ class ServerExitTests {
 			bytes += read;
 		}
 		return bytes;
-	}
-
-	private static boolean isRefused(Server server) {
-		try (Caller caller = new Caller(server.port())) {
-			return false;
-		}
-		catch (IOException ex) {
-			return true;
-		}
 	}
 
 }

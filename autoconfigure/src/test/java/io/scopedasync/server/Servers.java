@@ -1,5 +1,6 @@
 package io.scopedasync.server;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
@@ -62,6 +63,21 @@ final class Servers {
 		for (int i = 0; i < 2; i++) {
 			LOOP.onServerSelect(true).next().submit(() -> {
 			}).get(10, TimeUnit.SECONDS);
+		}
+	}
+
+	/** The port is closed before the connections are told. */
+	static void awaitRefused(Server server) throws Exception {
+		await().until(() -> isRefused(server));
+		awaitAcceptLoop();
+	}
+
+	static boolean isRefused(Server server) {
+		try (Caller caller = new Caller(server.port())) {
+			return false;
+		}
+		catch (IOException ex) {
+			return true;
 		}
 	}
 
