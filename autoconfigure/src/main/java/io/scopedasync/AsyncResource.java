@@ -236,7 +236,8 @@ public interface AsyncResource<T> {
 
 	/**
 	 * The same resource with the value seen through a function. The function runs after
-	 * the acquisition; if it fails, what was acquired is released.
+	 * the acquisition; if it fails, what was acquired is released. It waits as this one,
+	 * and asking again for what this returns means the same as asking again for this.
 	 * @param <R> what the body works with
 	 * @param mapper makes the value that the body sees
 	 * @return the mapped resource

@@ -282,11 +282,11 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		}
 		boolean seen = isSeen();
 		if (seen && this.scopes.recorder != ScopeRecorder.NOOP) {
-			this.scopes.recorder.closed(this.spec.name, end, this.scopes.clock.nanos() - this.since);
+			this.scopes.recorder.closed(this.spec.name, told, this.scopes.clock.nanos() - this.since);
 		}
 		ScopeExtras extras = this.extras;
 		ScopeObserver.Observed observed = seen ? observed() : null;
-		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(scope().id(), end) : null) {
+		try (ContextCarrier.Restored callers = (observed != null) ? observed.closed(scope().id(), told) : null) {
 			if (extras != null) {
 				extras.settle(scope());
 			}

@@ -114,6 +114,17 @@ class ScopeRecorderTests {
 	}
 
 	@Test
+	@Case(95)
+	void aLimitThatPassesQuietlyIsNoFailure() {
+		this.scopes.moveOn(Duration.ofMillis(10), (deadline) -> this.scopes.use(this.resource, (value) -> Mono.never()))
+			.subscribe();
+		advance(10);
+		assertThat(this.told).startsWith("acquired r SUCCESS 0", "released r SUCCESS 0")
+			.endsWith("closed move-on completed 10");
+		assertThat(this.resource.events.get(1)).startsWith("release r cancelled");
+	}
+
+	@Test
 	void nothingIsToldOfAJoinedResourceTwice() {
 		AsyncResource<String> joining = new Recording("j") {
 			@Override
