@@ -1,7 +1,6 @@
 package io.scopedasync.documentation;
 
 import java.io.IOException;
-import java.io.StringWriter;
 import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -12,10 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-
-import javax.tools.JavaCompiler;
-import javax.tools.StandardJavaFileManager;
-import javax.tools.ToolProvider;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -72,10 +67,11 @@ class ReadmeTests {
 		List<String> readme = ReadmeTable.lines();
 		int start = readme.indexOf("<!-- ten-lines -->");
 		assertThat(start).as("README.md has a line <!-- ten-lines -->").isNotNegative();
-		compile(block("java", readme, start), directory);
+		Path source = directory.resolve("QuoteService.java");
+		ReadmeCode.compile(directory, Files.writeString(source, IMPORTS + code("java", readme, start)));
 		LoopResources threads = LoopResources.create("upstream", 1, true);
 		Upstream upstream = new Upstream(threads);
-		String yaml = block("yaml", readme, start);
+		String yaml = code("yaml", readme, start);
 		assertThat(yaml).contains("\"http://localhost:9000\"");
 		try (URLClassLoader loader = new URLClassLoader(new URL[] { directory.toUri().toURL() },
 				getClass().getClassLoader())) {
@@ -85,6 +81,10 @@ class ReadmeTests {
 			upstream.server.disposeNow(BOUND);
 			threads.disposeLater(Duration.ZERO, BOUND).block(BOUND);
 		}
+	}
+
+	private static String code(String language, List<String> readme, int from) {
+		return ReadmeCode.of(language, readme, from).get(0).text();
 	}
 
 	private static void run(ClassLoader loader, String yaml, Upstream upstream) throws IOException {
@@ -132,27 +132,6 @@ class ReadmeTests {
 		}
 		catch (ReflectiveOperationException ex) {
 			throw new IllegalStateException(ex);
-		}
-	}
-
-	private static String block(String language, List<String> lines, int from) {
-		List<String> rest = lines.subList(from, lines.size());
-		int start = rest.indexOf("```" + language);
-		assertThat(start).as("README.md has %s after line %s", language, from + 1).isNotNegative();
-		List<String> code = rest.subList(start + 1, rest.size());
-		return String.join("\n", code.subList(0, code.indexOf("```")));
-	}
-
-	private static void compile(String code, Path directory) throws IOException {
-		Path source = Files.writeString(directory.resolve("QuoteService.java"), IMPORTS + code);
-		JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
-		StringWriter messages = new StringWriter();
-		try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, StandardCharsets.UTF_8)) {
-			boolean compiled = compiler
-				.getTask(messages, files, null, List.of("-proc:none", "-d", directory.toString()), null,
-						files.getJavaFileObjects(source))
-				.call();
-			assertThat(compiled).as("the first code of README.md compiles: %s", messages).isTrue();
 		}
 	}
 
