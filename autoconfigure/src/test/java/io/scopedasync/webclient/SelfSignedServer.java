@@ -1,13 +1,7 @@
 package io.scopedasync.webclient;
 
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
-
-import javax.net.ssl.KeyManagerFactory;
 
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
@@ -16,16 +10,12 @@ import reactor.netty.DisposableServer;
 import reactor.netty.http.server.HttpServer;
 import reactor.netty.resources.LoopResources;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 /**
  * An HTTPS server whose certificate nobody trusts who does not know its key store.
  */
 public final class SelfSignedServer implements AutoCloseable {
 
 	private static final Duration BOUND = Duration.ofSeconds(5);
-
-	private static final String PASSWORD = "changeit";
 
 	private final Path keyStore;
 
@@ -41,15 +31,8 @@ public final class SelfSignedServer implements AutoCloseable {
 	}
 
 	public static SelfSignedServer start(Path directory) throws Exception {
-		Path keyStore = directory.resolve("self-signed.p12");
-		Process keytool = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-				"-genkeypair", "-alias", "server", "-keyalg", "EC", "-dname", "CN=127.0.0.1", "-ext",
-				"SAN=IP:127.0.0.1", "-storetype", "PKCS12", "-keystore", keyStore.toString(), "-storepass", PASSWORD)
-			.redirectErrorStream(true)
-			.redirectOutput(ProcessBuilder.Redirect.DISCARD)
-			.start();
-		assertThat(keytool.waitFor(30, TimeUnit.SECONDS)).isTrue();
-		SslContext context = context(keyStore);
+		Path keyStore = SelfSigned.keyStore(directory);
+		SslContext context = SslContextBuilder.forServer(SelfSigned.keys(keyStore)).build();
 		LoopResources threads = LoopResources.create("self-signed", 1, true);
 		return new SelfSignedServer(keyStore, threads,
 				HttpServer.create()
@@ -61,16 +44,6 @@ public final class SelfSignedServer implements AutoCloseable {
 					.bindNow(BOUND));
 	}
 
-	private static SslContext context(Path keyStore) throws Exception {
-		KeyStore keys = KeyStore.getInstance("PKCS12");
-		try (InputStream in = Files.newInputStream(keyStore)) {
-			keys.load(in, PASSWORD.toCharArray());
-		}
-		KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-		managers.init(keys, PASSWORD.toCharArray());
-		return SslContextBuilder.forServer(managers).build();
-	}
-
 	public String url() {
 		return "https://127.0.0.1:" + this.server.port();
 	}
@@ -80,7 +53,7 @@ public final class SelfSignedServer implements AutoCloseable {
 	}
 
 	public String password() {
-		return PASSWORD;
+		return SelfSigned.PASSWORD;
 	}
 
 	@Override
