@@ -40,7 +40,7 @@ final class Handlers {
 			BiFunction<? super NettyInbound, ? super NettyOutbound, ? extends Publisher<Void>> handler) {
 		return server.handle((in, out) -> {
 			OpenConnection connection = OpenConnection.of(connection(in).channel());
-			return connection.serve(() -> handler.apply(in, out), null).onErrorComplete();
+			return connection.serve((scope) -> handler.apply(in, out), null).onErrorComplete();
 		});
 	}
 
@@ -50,9 +50,12 @@ final class Handlers {
 			Connection exchange = connection(request);
 			OpenConnection connection = OpenConnection.of(exchange.channel());
 			LastResponse.install(exchange.channel(), connection);
-			return connection.serve(() -> handler.apply(request, response), exchange.onTerminate())
-				.onErrorResume(ScopeClosedException.class,
-						(error) -> response.hasSentHeaders() ? Mono.error(error) : unavailable(response));
+			Conversation conversation = new Conversation(exchange);
+			return connection
+				.serve((scope) -> Mono.fromDirect(handler.apply(request, response)).then(conversation.in(scope)),
+						exchange.onTerminate())
+				.onErrorResume(ScopeClosedException.class, (error) -> conversation.isBegun() ? Mono.empty()
+						: response.hasSentHeaders() ? Mono.error(error) : unavailable(response));
 		});
 	}
 

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
@@ -12,6 +12,8 @@ import io.netty.util.AttributeKey;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Mono;
+
+import io.scopedasync.Scope;
 
 /**
  * A connection from the moment it was accepted until its channel is closed and the scopes
@@ -77,7 +79,7 @@ final class OpenConnection {
 	 * @param written ends when the whole answer is written, null if that is when the
 	 * handler ends
 	 */
-	Mono<Void> serve(Supplier<? extends Publisher<Void>> handler, @Nullable Mono<Void> written) {
+	Mono<Void> serve(Function<? super Scope, ? extends Publisher<Void>> handler, @Nullable Mono<Void> written) {
 		ServerOptions options = this.server.options();
 		return Mono.defer(() -> {
 			Exchange exchange = new Exchange(this);
@@ -89,7 +91,7 @@ final class OpenConnection {
 			}
 			return options.scopes()
 				.<Void>with(options.spec(),
-						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.get()) : Mono.empty())
+						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.apply(scope)) : Mono.empty())
 				.doOnCancel(() -> exchange.cancel("its client has gone"))
 				.doOnError((error) -> this.server.handlerFailed(error, written != null))
 				.doOnTerminate(exchange::settled);

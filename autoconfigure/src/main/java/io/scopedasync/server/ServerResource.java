@@ -62,8 +62,9 @@ public final class ServerResource implements AsyncResource<Server>, Measured {
 	 * @param server where to bind, and everything else but its handler; give it none
 	 * @param handler answers a request, {@code HttpServerRoutes} for instance; it is
 	 * cancelled when the client has gone. One that is cancelled by the server answers 503
-	 * if nothing was sent yet, and breaks off if something was. Called on the
-	 * connection's event loop
+	 * if nothing was sent yet, and breaks off if something was. A web socket is served in
+	 * the scope of its request until one side hangs up; the server does so with 1001.
+	 * Called on the connection's event loop
 	 * @return a builder
 	 */
 	public static ServerBuilder http(String name, AsyncScopes scopes, HttpServer server,
