@@ -37,7 +37,7 @@ abstract class InspectorBrowser {
 
 	private static final Path SCREENSHOTS = Path.of("target", "screenshots");
 
-	static final double PATIENCE = 10_000;
+	static final double PATIENCE = 30_000;
 
 	private static Playwright playwright;
 

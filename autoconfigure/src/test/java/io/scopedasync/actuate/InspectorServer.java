@@ -24,6 +24,8 @@ final class InspectorServer implements AutoCloseable {
 
 	static final String PAGE = page();
 
+	private static final Duration LIMIT = Duration.ofSeconds(30);
+
 	private final DisposableServer server;
 
 	private final AtomicInteger answers = new AtomicInteger();
@@ -45,7 +47,7 @@ final class InspectorServer implements AutoCloseable {
 						(request, response) -> response.header(HttpHeaderNames.CONTENT_TYPE, "text/html;charset=UTF-8")
 							.sendString(Mono.just(PAGE)))
 				.get("/actuator/scopes", this::answer))
-			.bindNow(Duration.ofSeconds(5));
+			.bindNow(LIMIT);
 	}
 
 	private static String page() {
@@ -95,7 +97,7 @@ final class InspectorServer implements AutoCloseable {
 
 	@Override
 	public void close() {
-		this.server.disposeNow(Duration.ofSeconds(5));
+		this.server.disposeNow(LIMIT);
 	}
 
 }

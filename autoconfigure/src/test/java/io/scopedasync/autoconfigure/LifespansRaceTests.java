@@ -148,12 +148,16 @@ class LifespansRaceTests {
 
 		private void check() {
 			// What a cancel was passed on to is not waited for, and given back when it
-			// comes.
+			// comes, be it at this moment.
 			long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-			while (this.released.size() < this.acquired.size() && System.nanoTime() - deadline < 0) {
+			List<Integer> released = List.copyOf(this.released);
+			List<Integer> acquired = List.copyOf(this.acquired);
+			while (released.size() < acquired.size() && System.nanoTime() - deadline < 0) {
 				Thread.yield();
+				released = List.copyOf(this.released);
+				acquired = List.copyOf(this.acquired);
 			}
-			assertThat(this.released).doesNotHaveDuplicates().containsExactlyInAnyOrderElementsOf(this.acquired);
+			assertThat(released).doesNotHaveDuplicates().containsExactlyInAnyOrderElementsOf(acquired);
 			for (Part part : this.parts) {
 				for (String need : part.needs) {
 					int needed = Integer.parseInt(need);

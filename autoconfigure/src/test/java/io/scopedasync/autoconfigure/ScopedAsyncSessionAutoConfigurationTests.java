@@ -59,7 +59,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 class ScopedAsyncSessionAutoConfigurationTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(5);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
 	/** Its own, because a context that is closed ends the shared ones. */
 	private final LoopResources threads = LoopResources.create("upstream", 1, true);

@@ -10,6 +10,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
+import reactor.test.scheduler.VirtualTimeScheduler;
 
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
@@ -17,6 +18,7 @@ import io.scopedasync.Case;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.ReleaseTimeoutException;
 import io.scopedasync.Scope;
+import io.scopedasync.ScopeClock;
 import io.scopedasync.annotation.ScopedAsync;
 import io.scopedasync.autoconfigure.ScopedAsyncAutoConfiguration;
 import io.scopedasync.limiter.KeyedLimiter;
@@ -43,6 +45,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 class ScopedAsyncTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(5);
+
+	/** Stands still but where a test lets it pass. */
+	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
 		.withConfiguration(AutoConfigurations.of(AopAutoConfiguration.class, ScopedAsyncAutoConfiguration.class))
@@ -139,8 +144,10 @@ class ScopedAsyncTests {
 	void resolvesPlaceholdersInNamesAndTimeout() {
 		this.runner.withPropertyValues("quotes.resource=a", "quotes.timeout=20ms")
 			.withBean(Quotes.class)
+			.withBean(ScopeClock.class, () -> ScopeClock.of(this.time))
 			.run((context) -> {
 				StepVerifier.create(context.getBean(Quotes.class).placeholders())
+					.then(() -> this.time.advanceTimeBy(Duration.ofMillis(20)))
 					.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(DeadlineExceededException.class)
 						.hasMessageContaining("Quotes.placeholders")
 						.hasMessageContaining("20 ms"))
@@ -160,16 +167,19 @@ class ScopedAsyncTests {
 	@Test
 	@Case(96)
 	void eachPhaseMayHaveALimitOfItsOwn() {
-		this.runner.withBean(Quotes.class).run((context) -> {
+		ApplicationContextRunner virtual = this.runner.withBean(ScopeClock.class, () -> ScopeClock.of(this.time));
+		virtual.withBean(Quotes.class).run((context) -> {
 			Quotes quotes = context.getBean(Quotes.class);
 			Permit held = Objects.requireNonNull(context.getBean("one", Limiter.class).tryAcquire());
 			StepVerifier.create(quotes.limitedPhases(Mono.just("began")))
+				.then(() -> this.time.advanceTimeBy(Duration.ofMillis(20)))
 				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(AcquireTimeoutException.class)
 					.hasMessageContaining("Quotes.limitedPhases")
 					.hasMessageContaining("20 ms while acquiring [one]"))
 				.verify(LIMIT);
 			held.close();
 			StepVerifier.create(quotes.limitedPhases(Mono.never()))
+				.then(() -> this.time.advanceTimeBy(Duration.ofMillis(30)))
 				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(DeadlineExceededException.class)
 					.hasMessageContaining("limit on its body of 30 ms"))
 				.verify(LIMIT);
@@ -177,6 +187,7 @@ class ScopedAsyncTests {
 				scope.onExit((exit) -> Mono.never());
 				return "done";
 			})))
+				.then(() -> this.time.advanceTimeBy(Duration.ofMillis(40)))
 				.expectErrorSatisfies((error) -> assertThat(error).isInstanceOf(ReleaseTimeoutException.class)
 					.hasMessageContaining("40 ms"))
 				.verify(LIMIT);

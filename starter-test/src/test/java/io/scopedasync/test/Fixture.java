@@ -2,6 +2,7 @@ package io.scopedasync.test;
 
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.testkit.engine.EngineExecutionResults;
@@ -15,6 +16,8 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
  * A test class that is run by a test, since some of its methods are to fail.
  */
 final class Fixture {
+
+	private static final List<Object> KEPT = new CopyOnWriteArrayList<>();
 
 	private final EngineExecutionResults results;
 
@@ -32,6 +35,15 @@ final class Fixture {
 		builder.enableImplicitConfigurationParameters(false);
 		parameters.forEach(builder::configurationParameter);
 		return new Fixture(builder.execute());
+	}
+
+	/**
+	 * For what a fixture leaves open: a scope that nobody refers to any more may be lost
+	 * by the time it is looked for.
+	 */
+	static <T> T keep(T opened) {
+		KEPT.add(opened);
+		return opened;
 	}
 
 	void succeeds() {

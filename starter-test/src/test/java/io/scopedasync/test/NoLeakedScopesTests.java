@@ -74,7 +74,7 @@ class NoLeakedScopesTests {
 		@Test
 		@Order(2)
 		void left() {
-			SCOPES.open("import").enter(PLACES).block();
+			Fixture.keep(SCOPES.open("import")).enter(PLACES).block();
 		}
 
 		@Test
@@ -148,7 +148,7 @@ class NoLeakedScopesTests {
 
 		@Test
 		void left() {
-			this.scopes.open("import");
+			Fixture.keep(this.scopes.open("import"));
 		}
 
 	}
@@ -191,7 +191,7 @@ class NoLeakedScopesTests {
 		@BeforeEach
 		void open() {
 			this.scopes = tracked();
-			this.scopes.open("fixture");
+			Fixture.keep(this.scopes.open("fixture"));
 		}
 
 		@Test
@@ -262,7 +262,7 @@ class NoLeakedScopesTests {
 		@Test
 		@ExpectedLeaks(value = LeakReason.OVERDUE, open = "import")
 		void left() {
-			Scope scope = this.scopes.open("import");
+			Scope scope = Fixture.keep(this.scopes.open("import"));
 			this.leaks.report(Leak.of(LeakReason.OVERDUE, scope), "Close it.");
 		}
 
@@ -288,8 +288,8 @@ class NoLeakedScopesTests {
 
 		@Test
 		void left() {
-			this.scopes.open("import");
-			this.scopes.open("export");
+			Fixture.keep(this.scopes.open("import"));
+			Fixture.keep(this.scopes.open("export"));
 		}
 
 	}
@@ -328,13 +328,13 @@ class NoLeakedScopesTests {
 
 		@Test
 		void left() {
-			this.scopes.open("import");
+			Fixture.keep(this.scopes.open("import"));
 		}
 
 		@Test
 		@NoLeakedScopes(enabled = false)
 		void notWatched() {
-			this.scopes.open("export");
+			Fixture.keep(this.scopes.open("export"));
 		}
 
 	}
@@ -362,7 +362,7 @@ class NoLeakedScopesTests {
 
 			@Test
 			void left() {
-				Outer.this.scopes.open("import");
+				Fixture.keep(Outer.this.scopes.open("import"));
 			}
 
 		}
@@ -383,7 +383,7 @@ class NoLeakedScopesTests {
 		@ParameterizedTest
 		@ValueSource(strings = { "A", "B", "C" })
 		void left(String name) {
-			Scope scope = SCOPES.open(name);
+			Scope scope = Fixture.keep(SCOPES.open(name));
 			if (!name.equals("B")) {
 				scope.close().block();
 			}
@@ -403,7 +403,7 @@ class NoLeakedScopesTests {
 
 		@Test
 		void left() {
-			this.scopes.open("stuck").onExit((exit) -> Mono.never());
+			Fixture.keep(this.scopes.open("stuck")).onExit((exit) -> Mono.never());
 		}
 
 	}

@@ -71,7 +71,7 @@ class ParallelTests {
 		@Test
 		void leaves() throws InterruptedException {
 			meet();
-			SCOPES.open("left");
+			Fixture.keep(SCOPES.open("left"));
 		}
 
 		@Test

@@ -50,7 +50,7 @@ class SpringTests {
 
 		@Test
 		void left(@Autowired Orders orders) {
-			orders.load(Mono.never()).subscribe();
+			Fixture.keep(orders.load(Mono.never()).subscribe());
 		}
 
 		@Test
@@ -106,7 +106,7 @@ class SpringTests {
 
 		@Test
 		void left(@Autowired AsyncScopes scopes) {
-			scopes.open("import");
+			Fixture.keep(scopes.open("import"));
 		}
 
 	}
@@ -124,7 +124,7 @@ class SpringTests {
 		@Test
 		@DirtiesContext(methodMode = MethodMode.BEFORE_METHOD)
 		void left(@Autowired AsyncScopes scopes) {
-			scopes.open("import");
+			Fixture.keep(scopes.open("import"));
 		}
 
 	}

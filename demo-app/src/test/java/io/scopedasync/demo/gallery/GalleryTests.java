@@ -19,9 +19,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * Every member is shown over HTTP and leaves nothing behind.
  */
-@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT, properties = "scoped-async.leak-detection.threshold=1h")
-@AutoConfigureWebTestClient(timeout = "20s")
-@NoLeakedScopes
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT,
+		properties = { "scoped-async.leak-detection.threshold=1h", "scoped-async.release-timeout=30s" })
+@AutoConfigureWebTestClient(timeout = "60s")
+@NoLeakedScopes(grace = "10s")
 class GalleryTests {
 
 	@Autowired

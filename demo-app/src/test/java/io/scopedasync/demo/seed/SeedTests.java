@@ -1,10 +1,13 @@
 package io.scopedasync.demo.seed;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
+import io.scopedasync.AsyncScopes;
 import io.scopedasync.demo.Story;
 import io.scopedasync.test.NoLeakedScopes;
+import io.scopedasync.test.VirtualScopeClock;
 import org.junit.jupiter.api.Test;
 
 import org.springframework.beans.factory.annotation.Autowired;
@@ -18,10 +21,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * The four programs, which leave nothing behind.
  */
-@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT, properties = "scoped-async.leak-detection.threshold=1h")
-@AutoConfigureWebTestClient(timeout = "10s")
-@NoLeakedScopes
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT,
+		properties = { "scoped-async.leak-detection.threshold=1h", "scoped-async.release-timeout=30s" })
+@AutoConfigureWebTestClient(timeout = "60s")
+@NoLeakedScopes(grace = "10s")
 class SeedTests {
+
+	private static final Duration LIMIT = Duration.ofSeconds(60);
 
 	@Autowired
 	private WebTestClient web;
@@ -63,7 +69,7 @@ class SeedTests {
 
 	@Test
 	void sessionLogsOutAndClosesItsConnections() {
-		Story.Report report = run("session?timeout=5000");
+		Story.Report report = run("session?timeout=30000");
 		assertThat(report.error()).isNull();
 		assertThat(report.result()).asString().contains("SPRG");
 		assertThat(told(report)).containsExactly("connections open", "login logged in", "body asks for a quote",
@@ -74,9 +80,11 @@ class SeedTests {
 	void sessionThatIsTooSlowIsUndoneAllTheSame() {
 		Story.Report report = run("session?timeout=80");
 		assertThat(report.error()).startsWith("DeadlineExceededException: ").contains("80 ms");
-		assertThat(told(report)).startsWith("connections open")
-			.doesNotContain("body has the quote")
-			.endsWith("connections closed");
+		assertThat(told(report)).doesNotContain("body has the quote");
+		// They may pass on a slow machine before anything is opened.
+		if (!report.events().isEmpty()) {
+			assertThat(told(report)).startsWith("connections open").endsWith("connections closed");
+		}
 	}
 
 	@Test
@@ -85,21 +93,30 @@ class SeedTests {
 	}
 
 	@Test
-	void echoServerServesItsClientUntilTheGracePeriodIsOver() {
+	void echoServerClosesWhenTheGracePeriodIsOver() {
 		Story.Report report = run("echo");
-		assertThat((Integer) report.result()).isGreaterThan(1);
+		assertThat((Integer) report.result()).isPositive();
 		assertThat(told(report)).startsWith("server listens")
-			.containsSubsequence("client heard: line 0", "server accepts nobody new", "client heard: line 1",
+			.containsSubsequence("client heard: line 0", "server accepts nobody new",
 					"connection cancelled: the grace period of server 'echo-server' (300 ms) is over", "server closed")
 			.contains("client gone");
 	}
 
 	@Test
-	void echoServerClosesAsSoonAsItsClientHasLeft() {
-		Story.Report report = run("echo?lines=2");
-		assertThat(report.result()).isEqualTo(2);
-		assertThat(told(report)).contains("client gone", "server closed")
-			.noneMatch((event) -> event.contains("the grace period"));
+	void echoServerServesItsClientMeanwhileAndClosesAsSoonAsThatHasLeft() {
+		// However slow the machine is, the grace period does not pass meanwhile.
+		try (VirtualScopeClock time = VirtualScopeClock.create()) {
+			AsyncScopes scopes = AsyncScopes.builder().clock(time.clock()).tracked(true).build();
+			Story.Report report = new EchoSeed(scopes).run(20).block(LIMIT);
+			assertThat(report).isNotNull();
+			assertThat(report.result()).isEqualTo(20);
+			assertThat(told(report))
+				.containsSubsequence("client heard: line 0", "server accepts nobody new", "client heard: line 19",
+						"server closed")
+				.contains("client gone")
+				.noneMatch((event) -> event.contains("the grace period"));
+			assertThat(scopes.openScopes()).isEmpty();
+		}
 	}
 
 	private Story.Report run(String seed) {
