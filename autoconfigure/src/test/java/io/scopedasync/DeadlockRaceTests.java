@@ -31,7 +31,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Scopes that take several resources, at random and while somebody looks without pause:
  * two looks are microseconds apart, so that whatever is no single moment shows.
  */
-@Timeout(120)
+@Timeout(300)
 class DeadlockRaceTests {
 
 	private static final int RUNS = 100_000;

@@ -138,7 +138,7 @@ class MillionScopesTests {
 	}
 
 	@Test
-	@Timeout(120)
+	@Timeout(360)
 	@Case({ 64, 100, 105, 109, 120, 177 })
 	void everythingAcquiredIsReleased() throws Exception {
 		long began = System.nanoTime();
@@ -162,7 +162,7 @@ class MillionScopesTests {
 		}
 		try {
 			for (CompletableFuture<Void> starter : starters) {
-				starter.get(110, TimeUnit.SECONDS);
+				starter.get(240, TimeUnit.SECONDS);
 			}
 			Awaitility.await().atMost(END).until(() -> openScopes() == 0 && this.acquired.sum() == this.released.sum());
 		}

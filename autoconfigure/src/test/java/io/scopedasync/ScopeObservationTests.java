@@ -332,7 +332,7 @@ class ScopeObservationTests {
 		Sinks.One<String> late = Sinks.one();
 		Front.Call call = front.start(this.scopes, ScopeSpec.of("work"), (scope) -> scope.enter(this.watching)
 			.then(scope.enter(AsyncResource.of(late::asMono, (value, exit) -> watch("late").then()))));
-		Awaitility.await().atMost(LIMIT).until(() -> this.told.contains("watching acquired"));
+		Awaitility.await().atMost(LIMIT).until(() -> late.currentSubscriberCount() == 1);
 		call.cancel();
 		late.tryEmitValue("late");
 		Awaitility.await().atMost(LIMIT).until(() -> !this.stopped.isEmpty());

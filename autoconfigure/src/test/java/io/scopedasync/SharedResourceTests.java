@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -252,12 +253,15 @@ class SharedResourceTests {
 		LeakDetector detector = new LeakDetector(this.scopes, leaks, ScopeClock.of(this.time), Duration.ofMinutes(1),
 				Duration.ofSeconds(10));
 		detector.start();
-		use(this.db.shared(FOREVER));
+		AsyncResource<String> kept = this.db.shared(FOREVER);
+		use(kept);
 		this.go.tryEmitEmpty();
 		this.time.advanceTimeBy(Duration.ofHours(1));
 		assertThat(leaks.count(LeakReason.OVERDUE)).isZero();
 		assertThat(this.scopes.openScopes()).singleElement()
 			.satisfies((scope) -> assertThat(scope.resources()).containsExactly("db"));
+		// Or else it would be lost.
+		Reference.reachabilityFence(kept);
 		detector.stop();
 	}
 

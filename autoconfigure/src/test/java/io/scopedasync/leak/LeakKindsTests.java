@@ -1,6 +1,7 @@
 package io.scopedasync.leak;
 
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -83,8 +84,8 @@ class LeakKindsTests {
 				"--management.endpoint.health.show-details=always", "--scoped-async.limiters.limit.permits=3",
 				"--scoped-async.limiters.left.permits=1", "--scoped-async.limiters.right.permits=1",
 				"--scoped-async.sessions.quotes.base-url=http://127.0.0.1:" + upstream.port(),
-				"--scoped-async.release-timeout=200ms", "--scoped-async.shutdown-timeout=200ms",
-				"--scoped-async.leak-detection.sweep-interval=50ms", "--scoped-async.leak-detection.level=paranoid");
+				"--scoped-async.shutdown-timeout=200ms", "--scoped-async.leak-detection.sweep-interval=50ms",
+				"--scoped-async.leak-detection.level=paranoid");
 	}
 
 	@BeforeEach
@@ -117,7 +118,10 @@ class LeakKindsTests {
 		end.tryEmitEmpty();
 		assertThat(call).succeedsWithin(BOUND);
 		Awaitility.await().atMost(BOUND).until(() -> this.leaks.recovered() == 1);
-		assertThat(output).contains("Recovered: scope 'Service.overdue'");
+		// Logged after it is counted.
+		Awaitility.await()
+			.atMost(BOUND)
+			.untilAsserted(() -> assertThat(output).contains("Recovered: scope 'Service.overdue'"));
 		assertThat(scrape()).contains("scoped_async_leaked 0.0").contains("scoped_async_leaks_recovered_total 1.0");
 	}
 
@@ -125,7 +129,6 @@ class LeakKindsTests {
 	@Case(174)
 	void lost(CapturedOutput output) throws Exception {
 		forget();
-		assertThat(this.limit.statistics().borrowed()).isEqualTo(1);
 		Awaitility.await().atMost(BOUND).until(() -> {
 			System.gc();
 			return found(LeakReason.LOST) == 1;
@@ -135,7 +138,10 @@ class LeakKindsTests {
 	}
 
 	private void forget() {
-		this.service.lost();
+		CompletableFuture<String> call = this.service.lost();
+		assertThat(this.limit.statistics().borrowed()).isEqualTo(1);
+		// Not lost any sooner.
+		Reference.reachabilityFence(call);
 	}
 
 	@Test
@@ -156,7 +162,10 @@ class LeakKindsTests {
 			return Mono.empty();
 		}).named("slow");
 		CompletableFuture<?> call = this.scopes
-			.with(ScopeSpec.of("late").entering(slow).timeout(Duration.ofMillis(50)), (scope) -> Mono.just("x"))
+			.with(ScopeSpec.of("late")
+				.entering(slow)
+				.timeout(Duration.ofMillis(50))
+				.releaseTimeout(Duration.ofMillis(200)), (scope) -> Mono.just("x"))
 			.toFuture();
 		assertThat(call).failsWithin(BOUND);
 		arrives.tryEmitValue("value");
@@ -245,7 +254,8 @@ class LeakKindsTests {
 		assertThat(get("/actuator/scopes")).contains("\"deadlock\":[{\"id\":")
 			.contains("\"holds\":[\"'left'\"]")
 			.contains("LeakKindsTests.deadlock(LeakKindsTests.java");
-		assertThat(this.scopes.openScopes()).isEmpty();
+		// What an earlier test lost may be about to end.
+		Awaitility.await().atMost(BOUND).until(() -> this.scopes.openScopes().isEmpty());
 	}
 
 	@Test
@@ -260,8 +270,11 @@ class LeakKindsTests {
 	@Order(Integer.MAX_VALUE)
 	@Case(175)
 	void atClose(CapturedOutput output) {
-		this.scopes.open("import").enter(this.limit).block(BOUND);
+		Scope open = this.scopes.open("import");
+		open.enter(this.limit).block(BOUND);
 		application.close();
+		// Or else it could be lost before.
+		Reference.reachabilityFence(open);
 		assertThat(found(LeakReason.AT_CLOSE)).isEqualTo(1);
 		assertThat(output).contains("Leak (at-close): 1 scope was still open")
 			.contains("- 'import' open for")
@@ -320,7 +333,7 @@ class LeakKindsTests {
 			return new CompletableFuture<>();
 		}
 
-		@ScopedAsync("stuck")
+		@ScopedAsync(value = "stuck", releaseTimeout = "200ms")
 		Mono<String> releaseStuck() {
 			return Mono.just("x");
 		}

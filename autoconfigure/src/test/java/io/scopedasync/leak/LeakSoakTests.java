@@ -93,7 +93,7 @@ class LeakSoakTests {
 	}
 
 	@Test
-	@Timeout(240)
+	@Timeout(600)
 	@Case({ 173, 174, 176 })
 	void countsEveryLeakAndKeepsNone() {
 		this.detector.start();
