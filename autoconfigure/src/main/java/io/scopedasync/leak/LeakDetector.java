@@ -207,8 +207,13 @@ public final class LeakDetector {
 			if (LeakDetector.this.sweeper != this) {
 				return;
 			}
-			look();
-			schedule();
+			try {
+				look();
+			}
+			finally {
+				// One look that ends in an Error is not to be the last one.
+				schedule();
+			}
 		}
 
 	}

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -13,6 +14,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
 import io.scopedasync.AsyncResource;
@@ -245,6 +248,26 @@ class LeakDetectorTests {
 		detector.stop();
 		assertThat(leaks.count(LeakReason.OVERDUE)).isEqualTo(2);
 		assertThat(output).contains("Leak listener").contains("listener");
+	}
+
+	@Test
+	void goesOnAfterAnError() {
+		List<String> told = new CopyOnWriteArrayList<>();
+		Leaks leaks = new Leaks(List.of((leak) -> {
+			told.add(leak.scope());
+			throw new NoClassDefFoundError("as it should be");
+		}));
+		// Virtual time stands still after an error.
+		Scheduler real = Schedulers.newSingle("sweeps", true);
+		LeakDetector detector = new LeakDetector(this.scopes, leaks, ScopeClock.of(real), Duration.ofSeconds(60),
+				Duration.ofMillis(1));
+		open("one");
+		open("two");
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		detector.start();
+		Awaitility.await().until(() -> told.size() == 2);
+		detector.stop();
+		real.dispose();
 	}
 
 	@Test
