@@ -1,12 +1,11 @@
 package io.scopedasync.demo.gallery;
 
-import java.time.Duration;
-
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlockException;
 import io.scopedasync.ScopeSpec;
 import io.scopedasync.demo.Story;
 import io.scopedasync.limiter.Limiter;
+import io.scopedasync.sync.Event;
 import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
@@ -40,18 +39,22 @@ class DeadlockExhibit implements Exhibit {
 	public Mono<?> show(Story story) {
 		Limiter left = Limiter.builder("left").build();
 		Limiter right = Limiter.builder("right").build();
-		Mono<String> older = transfer(story, "older", left, right);
-		Mono<String> younger = transfer(story, "younger", right, left)
+		Event leftTaken = Event.create("left-taken");
+		Event rightTaken = Event.create("right-taken");
+		Mono<String> older = transfer(story, "older", left, leftTaken, right, rightTaken);
+		Mono<String> younger = transfer(story, "younger", right, rightTaken, left, leftTaken)
 			.doOnError(DeadlockException.class, (error) -> story.note("younger", String.valueOf(error.getMessage())))
 			.retryWhen(Retry.max(1).filter(DeadlockException.class::isInstance));
 		return Mono.zip(older, younger, (first, second) -> first + ", then " + second);
 	}
 
-	/** The pause is long enough for the other one to take its first permit. */
-	private Mono<String> transfer(Story story, String name, Limiter first, Limiter second) {
+	/** Asks for the second one only once somebody has taken that. */
+	private Mono<String> transfer(Story story, String name, Limiter first, Event firstTaken, Limiter second,
+			Event secondTaken) {
 		return this.scopes.with(ScopeSpec.of(name).entering(first), (scope) -> {
 			story.note(name, "holds " + first.name() + " and asks for " + second.name());
-			return Mono.delay(Duration.ofMillis(100)).then(scope.enter(second)).map((permit) -> {
+			firstTaken.set();
+			return secondTaken.await().then(scope.enter(second)).map((permit) -> {
 				story.note(name, "has both");
 				return name;
 			});
