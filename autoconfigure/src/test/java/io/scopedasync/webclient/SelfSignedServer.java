@@ -23,7 +23,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 public final class SelfSignedServer implements AutoCloseable {
 
-	private static final Duration BOUND = Duration.ofSeconds(5);
+	private static final Duration BOUND = Duration.ofSeconds(20);
 
 	private static final String PASSWORD = "changeit";
 
@@ -48,7 +48,7 @@ public final class SelfSignedServer implements AutoCloseable {
 			.redirectErrorStream(true)
 			.redirectOutput(ProcessBuilder.Redirect.DISCARD)
 			.start();
-		assertThat(keytool.waitFor(30, TimeUnit.SECONDS)).isTrue();
+		assertThat(keytool.waitFor(60, TimeUnit.SECONDS)).isTrue();
 		SslContext context = context(keyStore);
 		LoopResources threads = LoopResources.create("self-signed", 1, true);
 		return new SelfSignedServer(keyStore, threads,
