@@ -271,10 +271,11 @@ abstract class ScopeMachine extends ScopeUnwinding {
 
 	@Override
 	final void settle() {
-		turn(SETTLED);
+		// Whoever finds it settled finds it no more among the open ones.
 		if (this.stripe >= 0) {
 			this.scopes.open.remove(this);
 		}
+		turn(SETTLED);
 		Exit end = end();
 		Exit told = told();
 		if (told != end && !keepsResult()) {

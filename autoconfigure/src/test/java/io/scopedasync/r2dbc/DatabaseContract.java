@@ -29,10 +29,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * A database behind a pool, which is whole after each test.
  */
-@Timeout(60)
+@Timeout(180)
 abstract class DatabaseContract {
 
-	static final Duration BOUND = Duration.ofSeconds(20);
+	static final Duration BOUND = Duration.ofSeconds(45);
 
 	static final int POOL = 4;
 

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,7 +32,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * truth, and no connection is lost. The system property {@value #RUNS} says how many
  * there are at most, and a minute is enough in any case.
  */
-@Timeout(180)
+@Timeout(300)
 class PostgresRaceTests extends DatabaseContract {
 
 	static final String RUNS = "scoped-async.postgres-races";
@@ -80,8 +81,10 @@ class PostgresRaceTests extends DatabaseContract {
 		AtomicBoolean enough = new AtomicBoolean();
 		Disposable limit = Schedulers.parallel()
 			.schedule(() -> enough.set(true), LONGEST.toMillis(), TimeUnit.MILLISECONDS);
-		Disposable killer = Flux.interval(Duration.ofMillis(200))
+		AtomicBoolean over = new AtomicBoolean();
+		CompletableFuture<Void> killer = Flux.interval(Duration.ofMillis(200))
 			.onBackpressureDrop()
+			.takeWhile((tick) -> !over.get())
 			.concatMap((tick) -> this.beside
 				.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'test' "
 						+ "and pid <> pg_backend_pid() and backend_type = 'client backend' order by random() limit 1")
@@ -90,7 +93,8 @@ class PostgresRaceTests extends DatabaseContract {
 				.doOnNext((row) -> killed.incrementAndGet())
 				.then()
 				.onErrorComplete())
-			.subscribe();
+			.then()
+			.toFuture();
 		Integer done = Flux.range(0, runs).takeWhile((unit) -> !enough.get()).flatMap((unit) -> {
 			int fate = random.nextInt(8);
 			long after = random.nextInt(4000) * 1000L;
@@ -108,7 +112,9 @@ class PostgresRaceTests extends DatabaseContract {
 			return caller.onErrorComplete().thenReturn(unit);
 		}, 24).count().map(Long::intValue).block(LONGEST.multipliedBy(2));
 		limit.dispose();
-		killer.dispose();
+		// Its last victim must not be one of those that count.
+		over.set(true);
+		assertThat(killer).succeedsWithin(BOUND);
 		assertWhole();
 		long committed = units("= 2");
 		long truth = countOf(told, TOLD_COMMITTED);

@@ -2,6 +2,7 @@ package io.scopedasync.r2dbc;
 
 import java.io.File;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -50,9 +52,7 @@ final class PostgresServer implements AutoCloseable {
 		}
 		run(unprivileged(binaries.resolve("initdb").toString(), "-D", data(), "-U", "test", "-A", "trust", "-N",
 				"--no-locale", "-E", "UTF8"));
-		try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-			this.port = free.getLocalPort();
-		}
+		this.port = freePort();
 	}
 
 	/** Skips the test where there is none. */
@@ -91,6 +91,23 @@ final class PostgresServer implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Not one of those that the system gives away by itself, which somebody else might
+	 * get before the server or while it is down.
+	 */
+	private static int freePort() throws IOException {
+		Random random = new Random();
+		while (true) {
+			int port = 10_000 + random.nextInt(20_000);
+			try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+				return free.getLocalPort();
+			}
+			catch (BindException ex) {
+				// Taken: another one.
+			}
+		}
+	}
+
 	private String data() {
 		return this.folder.resolve("data").toString();
 	}
@@ -111,7 +128,7 @@ final class PostgresServer implements AutoCloseable {
 			.redirectErrorStream(true)
 			.redirectOutput(log)
 			.start();
-		if (!run.waitFor(60, TimeUnit.SECONDS) || run.exitValue() != 0) {
+		if (!run.waitFor(180, TimeUnit.SECONDS) || run.exitValue() != 0) {
 			throw new IllegalStateException(List.of(command) + " failed: " + Files.readString(log.toPath()));
 		}
 		Files.delete(log.toPath());
@@ -130,11 +147,11 @@ final class PostgresServer implements AutoCloseable {
 			.redirectOutput(ProcessBuilder.Redirect.DISCARD)
 			.start();
 		Awaitility.await()
-			.atMost(Duration.ofSeconds(30))
+			.atMost(Duration.ofSeconds(90))
 			.ignoreExceptions()
 			.until(() -> Mono.from(connections().create())
 				.flatMap((connection) -> Mono.from(connection.close()).thenReturn(true))
-				.block(Duration.ofSeconds(5)));
+				.block(Duration.ofSeconds(15)));
 	}
 
 	/** Stops it as a crash does: nobody is told, nothing is finished. */
@@ -156,7 +173,7 @@ final class PostgresServer implements AutoCloseable {
 			.port(this.port)
 			.username("test")
 			.database("postgres")
-			.connectTimeout(Duration.ofSeconds(5))
+			.connectTimeout(Duration.ofSeconds(15))
 			.build());
 	}
 

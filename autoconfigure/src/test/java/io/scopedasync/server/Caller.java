@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client on a plain socket, which waits for nothing longer than ten seconds.
+ * A client on a plain socket, which waits for nothing longer than twenty seconds.
  */
 final class Caller implements AutoCloseable {
 
@@ -20,7 +20,7 @@ final class Caller implements AutoCloseable {
 
 	Caller(int port) throws IOException {
 		this.socket = new Socket(InetAddress.getLoopbackAddress(), port);
-		this.socket.setSoTimeout(10_000);
+		this.socket.setSoTimeout(20_000);
 		this.in = new BufferedReader(new InputStreamReader(this.socket.getInputStream(), StandardCharsets.UTF_8));
 	}
 

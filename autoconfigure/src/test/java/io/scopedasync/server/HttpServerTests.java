@@ -39,7 +39,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 /**
  * What is different where connections stay open between requests.
  */
-@Timeout(30)
+@Timeout(60)
 class HttpServerTests {
 
 	private static final Duration GRACE = Duration.ofSeconds(5);

@@ -42,6 +42,8 @@ class ServerRaceTests {
 
 	private static final int CLIENTS = 10;
 
+	private static final int CONNECTIONS = 2_000;
+
 	private final AsyncScopes scopes = AsyncScopes.builder().tracked(true).build();
 
 	private final AtomicInteger acquired = new AtomicInteger();
@@ -61,7 +63,8 @@ class ServerRaceTests {
 		SplittableRandom random = new SplittableRandom(seed);
 		ExecutorService threads = Executors.newFixedThreadPool(CLIENTS);
 		AtomicInteger opened = new AtomicInteger();
-		for (int i = 0; i < SERVERS; i++) {
+		// On a busy machine more, until there were enough connections.
+		for (int i = 0; i < SERVERS || opened.get() < CONNECTIONS; i++) {
 			run(random.split(), threads, opened);
 		}
 		threads.shutdown();
@@ -70,7 +73,6 @@ class ServerRaceTests {
 		assertThat(this.servedAfterEnd).hasValue(0);
 		await().untilAsserted(() -> assertThat(this.scopes.openScopes()).isEmpty());
 		assertThat(this.released).hasValue(this.acquired.get());
-		assertThat(opened.get()).isGreaterThanOrEqualTo(2_000);
 		// Else the races were none.
 		assertThat(this.answered).hasPositiveValue();
 	}
@@ -107,7 +109,7 @@ class ServerRaceTests {
 		assertThat(server.connections()).isEmpty();
 		assertThat(resource.usage().active()).isZero();
 		for (Future<?> client : clients) {
-			client.get(20, TimeUnit.SECONDS);
+			client.get(60, TimeUnit.SECONDS);
 		}
 	}
 

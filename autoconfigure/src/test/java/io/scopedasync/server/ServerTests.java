@@ -39,7 +39,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 /**
  * How a server is bound, serves, and is released.
  */
-@Timeout(30)
+@Timeout(60)
 class ServerTests {
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
@@ -140,10 +140,7 @@ class ServerTests {
 	@Test
 	void servingEndsWhenTheServerIsStopped() throws Exception {
 		AtomicReference<Server> bound = new AtomicReference<>();
-		Mono<Void> served = this.scopes.use(echo(this.scopes).build(), (server) -> {
-			bound.set(server);
-			return server.serveForever();
-		});
+		Mono<Void> served = this.scopes.use(echo(this.scopes).build(), (server) -> serving(server, bound));
 		CountDownLatch ended = new CountDownLatch(1);
 		served.subscribe(null, null, ended::countDown);
 		await().until(() -> bound.get() != null);
@@ -311,12 +308,14 @@ class ServerTests {
 
 	private Running serveForever(ServerResource resource) {
 		AtomicReference<Server> bound = new AtomicReference<>();
-		Disposable subscription = this.scopes.use(resource, (server) -> {
-			bound.set(server);
-			return server.serveForever();
-		}).subscribe();
+		Disposable subscription = this.scopes.use(resource, (server) -> serving(server, bound)).subscribe();
 		await().until(() -> bound.get() != null);
 		return new Running(bound.get(), subscription);
+	}
+
+	/** Shows the server once it serves: others might stop or serve it before. */
+	private static Mono<Void> serving(Server server, AtomicReference<Server> bound) {
+		return server.serveForever().doOnSubscribe((subscription) -> bound.set(server));
 	}
 
 	private Scope.State state(String name) {

@@ -338,7 +338,8 @@ class ConditionTests {
 		});
 		thread.setDaemon(true);
 		thread.start();
-		Awaitility.await().atMost(LIMIT).until(() -> this.changed.waiting() == 1);
+		// It stands in line a moment before it gives the lock away.
+		Awaitility.await().atMost(LIMIT).until(() -> this.changed.waiting() == 1 && !this.lock.statistics().held());
 		Hold other = this.lock.tryAcquire();
 		thread.interrupt();
 		Awaitility.await().atMost(LIMIT).until(() -> this.lock.statistics().waiting() == 1);

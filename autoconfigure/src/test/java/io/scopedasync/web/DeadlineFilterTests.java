@@ -40,7 +40,7 @@ class DeadlineFilterTests {
 	private static final String HEADER = "X-Wait-Ms";
 
 	/** In milliseconds, for a server that answers for the second time. */
-	private static final String ENOUGH_TO_BEGIN = "2000";
+	private static final String ENOUGH_TO_BEGIN = "4000";
 
 	enum Stack {
 
@@ -52,7 +52,8 @@ class DeadlineFilterTests {
 	@EnumSource(Stack.class)
 	void theScopesOfARequestInheritTheDeadline(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
-			assertThat(server.get("/left", "30000").body()).isBetween("29000", "30000");
+			// The first request of an application may take its time.
+			assertThat(server.get("/left", "300000").body()).isBetween("200000", "300000");
 			assertThat(server.get("/left", null).body()).isEqualTo("none");
 			assertNothingIsOpen(server);
 		}
@@ -123,7 +124,7 @@ class DeadlineFilterTests {
 			HttpRequest.Builder request = HttpRequest
 				.newBuilder(URI.create(
 						"http://127.0.0.1:" + this.context.getEnvironment().getProperty("local.server.port") + path))
-				.timeout(Duration.ofSeconds(30));
+				.timeout(Duration.ofSeconds(60));
 			if (deadline != null) {
 				request.header(HEADER, deadline);
 			}

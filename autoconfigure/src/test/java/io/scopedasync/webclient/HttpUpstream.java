@@ -32,7 +32,7 @@ final class HttpUpstream implements AutoCloseable {
 				this.connections.incrementAndGet();
 				channel.closeFuture().addListener((ignored) -> this.open.remove(channel));
 			}
-		}).route(routes).bindNow(Duration.ofSeconds(5));
+		}).route(routes).bindNow(Duration.ofSeconds(20));
 	}
 
 	String url() {
@@ -59,7 +59,7 @@ final class HttpUpstream implements AutoCloseable {
 
 	@Override
 	public void close() {
-		this.server.disposeNow(Duration.ofSeconds(5));
+		this.server.disposeNow(Duration.ofSeconds(20));
 	}
 
 }

@@ -18,7 +18,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class SessionCancelTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(10);
+	private static final Duration BOUND = Duration.ofSeconds(20);
 
 	private final HttpUpstream upstream = new HttpUpstream(
 			(routes) -> routes.get("/text", (request, response) -> response.sendString(Mono.just("text"))));

@@ -1,7 +1,8 @@
 package io.scopedasync.webclient;
 
 import java.io.IOException;
-import java.net.ServerSocket;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.util.function.UnaryOperator;
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
+import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeSpec;
 import org.assertj.core.api.ThrowableAssertAlternative;
 import org.awaitility.Awaitility;
@@ -23,6 +25,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.DisposableServer;
 import reactor.netty.tcp.TcpServer;
+import reactor.test.scheduler.VirtualTimeScheduler;
 
 import org.springframework.web.reactive.function.client.WebClientException;
 import org.springframework.web.reactive.function.client.WebClientRequestException;
@@ -36,17 +39,23 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 class SessionFailureTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(5);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
-	private static final Duration SHORT = Duration.ofMillis(300);
+	/** Long enough for an answer that comes at once, on a busy machine too. */
+	private static final Duration SHORT = Duration.ofSeconds(1);
+
+	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
 	private final AsyncScopes scopes = AsyncScopes.create();
 
-	private final HttpUpstream upstream = new HttpUpstream((routes) -> routes
-		.get("/hello", (request, response) -> response.sendString(Mono.just("hello")))
-		.get("/silent", (request, response) -> Mono.never())
-		.get("/endless", (request, response) -> response
-			.sendByteArray(Flux.interval(Duration.ofMillis(10)).onBackpressureDrop().map((tick) -> new byte[100]))));
+	private final HttpUpstream upstream = new HttpUpstream(
+			(routes) -> routes.get("/hello", (request, response) -> response.sendString(Mono.just("hello")))
+				.get("/silent", (request, response) -> {
+					this.time.advanceTimeBy(SHORT);
+					return Mono.never();
+				})
+				.get("/endless", (request, response) -> response.sendByteArray(
+						Flux.interval(Duration.ofMillis(10)).onBackpressureDrop().map((tick) -> new byte[100]))));
 
 	private final AtomicReference<DisposableServer> broken = new AtomicReference<>();
 
@@ -68,26 +77,35 @@ class SessionFailureTests {
 		assertThatExceptionOfType(SessionTimeoutException.class).isThrownBy(() -> get(this.upstream.url() + "/silent"))
 			.withMessageContaining("GET " + this.upstream.url() + "/silent")
 			.withMessageContaining("'quotes'")
-			.withMessageContaining("response-timeout of 300 ms");
+			.withMessageContaining("response-timeout of 1000 ms");
 		assertWhole();
 	}
 
 	@Test
 	void totalTimeoutBeforeTheAnswer() {
-		this.session = build((builder) -> builder.totalTimeout(SHORT));
+		this.session = build((builder) -> builder.totalTimeout(SHORT).clock(ScopeClock.of(this.time)));
 		assertThatExceptionOfType(SessionTimeoutException.class).isThrownBy(() -> get(this.upstream.url() + "/silent"))
-			.withMessageContaining("its total-timeout of 300 ms")
+			.withMessageContaining("its total-timeout of 1000 ms")
 			.satisfies((error) -> assertThat(error.getTimeout()).isEqualTo(SHORT));
 		assertWhole();
 	}
 
 	@Test
 	void endlessBody() {
-		this.session = build((builder) -> builder.totalTimeout(SHORT));
-		assertThatExceptionOfType(WebClientException.class).isThrownBy(() -> get(this.upstream.url() + "/endless"))
+		this.session = build((builder) -> builder.totalTimeout(SHORT).clock(ScopeClock.of(this.time)));
+		assertThatExceptionOfType(WebClientException.class)
+			.isThrownBy(() -> this.scopes.use(this.session,
+					(session) -> this.session.client()
+						.get()
+						.uri("/endless")
+						.retrieve()
+						.bodyToFlux(byte[].class)
+						.doOnNext((bytes) -> this.time.advanceTimeBy(SHORT))
+						.then())
+				.block(BOUND))
 			.havingRootCause()
 			.isInstanceOf(SessionTimeoutException.class)
-			.withMessageContaining("its total-timeout of 300 ms");
+			.withMessageContaining("its total-timeout of 1000 ms");
 		assertWhole();
 	}
 
@@ -142,14 +160,15 @@ class SessionFailureTests {
 
 	@Test
 	void connectionRefused() throws IOException {
-		int port;
-		try (ServerSocket socket = new ServerSocket(0)) {
-			port = socket.getLocalPort();
+		// Bound, so that nobody else gets it, and not listening.
+		try (Socket taken = new Socket()) {
+			taken.bind(new InetSocketAddress("127.0.0.1", 0));
+			int port = taken.getLocalPort();
+			assertThatExceptionOfType(WebClientRequestException.class)
+				.isThrownBy(() -> get("http://127.0.0.1:" + port + "/"))
+				.withMessageContaining("Connection refused")
+				.withMessageContaining(String.valueOf(port));
 		}
-		assertThatExceptionOfType(WebClientRequestException.class)
-			.isThrownBy(() -> get("http://127.0.0.1:" + port + "/"))
-			.withMessageContaining("Connection refused")
-			.withMessageContaining(String.valueOf(port));
 		assertWhole();
 	}
 
@@ -169,7 +188,7 @@ class SessionFailureTests {
 				Mono<String> silent = session.client().get().uri("/silent").retrieve().bodyToMono(String.class);
 				return Mono.when(silent, silent);
 			}).block(BOUND))
-			.withMessageContaining("acquire-timeout of 300 ms")
+			.withMessageContaining("acquire-timeout of 1000 ms")
 			.withMessageContaining("1 connections of session 'quotes'");
 		assertWhole();
 	}

@@ -33,7 +33,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class SessionTransportTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(5);
+	private static final Duration BOUND = Duration.ofSeconds(20);
 
 	private static final byte[] CHUNK = new byte[16 * 1024];
 
@@ -107,7 +107,7 @@ class SessionTransportTests {
 		this.scopes.use(this.session, (session) -> get("/protocol")).block(BOUND);
 		Set<Channel> before = Set.copyOf(this.open);
 		Disposable call = this.scopes.use(this.session, (session) -> get("/silent")).subscribe();
-		assertThat(this.asked.await(5, TimeUnit.SECONDS)).isTrue();
+		assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
 		call.dispose();
 		Awaitility.await().atMost(BOUND).untilAsserted(() -> assertThat(this.silenced).hasValue(1));
 		CountDownLatch reading = new CountDownLatch(1);
@@ -120,7 +120,7 @@ class SessionTransportTests {
 						.bodyToFlux(byte[].class)
 						.doOnNext((bytes) -> reading.countDown()))
 			.subscribe();
-		assertThat(reading.await(5, TimeUnit.SECONDS)).isTrue();
+		assertThat(reading.await(20, TimeUnit.SECONDS)).isTrue();
 		endless.dispose();
 		assertWhole();
 		assertThat(this.open).containsAll(before);
@@ -137,7 +137,7 @@ class SessionTransportTests {
 			assertWhole();
 			assertThat(proxy.asked()).as("the connection is used again").hasSize(1);
 			Disposable call = this.scopes.use(this.session, (session) -> get("/silent")).subscribe();
-			assertThat(this.asked.await(5, TimeUnit.SECONDS)).isTrue();
+			assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
 			call.dispose();
 			assertWhole();
 			Awaitility.await()
@@ -153,7 +153,7 @@ class SessionTransportTests {
 	private void assertWhole() {
 		Awaitility.await().atMost(BOUND).until(() -> this.session.statistics().active() == 0);
 		assertThat(this.scopes.use(this.session, (session) -> get("/protocol")).block(BOUND)).startsWith("HTTP/");
-		assertThat(this.session.exchanges()).isEmpty();
+		Awaitility.await().atMost(BOUND).untilAsserted(() -> assertThat(this.session.exchanges()).isEmpty());
 		assertThat(this.session.statistics()).isEqualTo(new SessionResource.Statistics(1, 1, 0, 1, 0, 0));
 	}
 
