@@ -17,16 +17,13 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.Permit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.slf4j.LoggerFactory;
+import org.junit.jupiter.api.extension.ExtendWith;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.SignalType;
@@ -42,6 +39,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * open. Run again with {@code -Dscopedasync.seed=} what was printed.
  */
 @Timeout(180)
+@ExtendWith(QuietScopes.class)
 class CompositionRaceTests {
 
 	private static final int RUNS = Integer.getInteger("scopedasync.runs", 200_000);
@@ -85,14 +83,8 @@ class CompositionRaceTests {
 
 	private final AsyncScopes scopes = AsyncScopes.builder().tracked(true).build();
 
-	@BeforeEach
-	void logsNothingThatIsExpected() {
-		((Logger) LoggerFactory.getLogger(Scope.class)).setLevel(Level.OFF);
-	}
-
 	@AfterEach
 	void stop() {
-		((Logger) LoggerFactory.getLogger(Scope.class)).setLevel(null);
 		this.hop.dispose();
 	}
 

@@ -31,29 +31,12 @@ class FlatMappedResourceTests {
 
 	private final List<String> events = new CopyOnWriteArrayList<>();
 
-	private final List<String> recorded = new CopyOnWriteArrayList<>();
-
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.tracked(true)
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void acquired(String resource, Outcome outcome, long nanos) {
-				FlatMappedResourceTests.this.recorded.add("acquired " + resource + " " + outcome);
-			}
-
-			@Override
-			public void released(String resource, Outcome outcome, long nanos) {
-				FlatMappedResourceTests.this.recorded.add("released " + resource + " " + outcome);
-			}
-
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				FlatMappedResourceTests.this.undelivered.add(error);
-			}
-		})
+		.recorder(this.told)
 		.build();
 
 	private final Recording a = new Recording("a", this.events);
@@ -81,7 +64,7 @@ class FlatMappedResourceTests {
 				"release a cancelled: by its subscriber");
 		held.close();
 		assertThat(full.statistics().borrowed()).isZero();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -95,7 +78,7 @@ class FlatMappedResourceTests {
 		masked.tryEmitValue("a");
 		assertThat(this.events).containsExactly("acquire a", "release a cancelled: by its subscriber");
 		assertThat(this.scopes.openScopes()).isEmpty();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -108,7 +91,7 @@ class FlatMappedResourceTests {
 		this.time.advanceTimeBy(LIMIT);
 		assertThat(heard).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
 		assertThat(this.error.getSuppressed()).singleElement().isInstanceOf(ReleaseTimeoutException.class);
-		assertThat(this.recorded).containsExactly("acquired a SUCCESS", "acquired b ERROR", "released a TIMEOUT");
+		assertThat(this.told.recorded).containsExactly("acquired a SUCCESS", "acquired b ERROR", "released a TIMEOUT");
 	}
 
 	@Test
@@ -127,7 +110,7 @@ class FlatMappedResourceTests {
 			.havingCause()
 			.isInstanceOf(ReleaseTimeoutException.class)
 			.withMessageContaining("'b'");
-		assertThat(this.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS", "released b TIMEOUT",
+		assertThat(this.told.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS", "released b TIMEOUT",
 				"released a TIMEOUT");
 	}
 
@@ -135,12 +118,12 @@ class FlatMappedResourceTests {
 	void partsAreRecordedUnderTheirOwnNamesAndTheWholeIfItHasOne() {
 		AsyncResource<String> both = this.a.flatMap((value) -> this.b);
 		this.scopes.use(both.suppressing(IllegalArgumentException.class).map(String::length), Mono::just).block(LIMIT);
-		assertThat(this.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS", "released b SUCCESS",
+		assertThat(this.told.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS", "released b SUCCESS",
 				"released a SUCCESS");
-		this.recorded.clear();
+		this.told.recorded.clear();
 		this.scopes.use(both.named("both"), Mono::just).block(LIMIT);
-		assertThat(this.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS", "acquired both SUCCESS",
-				"released b SUCCESS", "released a SUCCESS", "released both SUCCESS");
+		assertThat(this.told.recorded).containsExactly("acquired a SUCCESS", "acquired b SUCCESS",
+				"acquired both SUCCESS", "released b SUCCESS", "released a SUCCESS", "released both SUCCESS");
 	}
 
 	@Test
@@ -209,7 +192,7 @@ class FlatMappedResourceTests {
 	void anErrorOfAReleaseAfterACancelIsHeardOnce() {
 		this.b.release = Mono.error(this.error);
 		this.scopes.use(this.a.flatMap((value) -> this.b), (value) -> Mono.never()).subscribe().dispose();
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 		assertThat(this.events).endsWith("release b cancelled: by its subscriber",
 				"release a cancelled: by its subscriber");
 	}
@@ -265,7 +248,7 @@ class FlatMappedResourceTests {
 		assertThat(this.scopes.use(failing, Mono::just).toFuture()).isCompletedExceptionally();
 		assertThat(limiter.statistics().borrowed()).isZero();
 		assertThat(this.scopes.openScopes()).isEmpty();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -285,7 +268,7 @@ class FlatMappedResourceTests {
 		assertThat(scope.state()).isEqualTo(Scope.State.RUNNING);
 		scope.close().block(LIMIT);
 		assertThat(this.a.released()).isOne();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 }

@@ -16,8 +16,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.scopedasync.leak.LeakDetector;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
@@ -25,9 +23,9 @@ import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.reactivestreams.Subscription;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.BaseSubscriber;
@@ -44,6 +42,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * random points: what was acquired is released, no more are inside than may be, and
  * everybody hears an end. Run again with {@code -Dscopedasync.seed=} what was printed.
  */
+@ExtendWith(QuietScopes.class)
 class MillionScopesTests {
 
 	private static final int SCOPES = Integer.getInteger("scopedasync.scopes", 1_000_000);
@@ -124,14 +123,8 @@ class MillionScopesTests {
 		.acquireTimeout(Duration.ofMillis(2))
 		.build();
 
-	@BeforeEach
-	void logsNothingThatIsExpected() {
-		((Logger) LoggerFactory.getLogger(Scope.class)).setLevel(Level.OFF);
-	}
-
 	@AfterEach
 	void stop() {
-		((Logger) LoggerFactory.getLogger(Scope.class)).setLevel(null);
 		this.detector.stop();
 		this.hop.dispose();
 		this.blocking.shutdownNow();

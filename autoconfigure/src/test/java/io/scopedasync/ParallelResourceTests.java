@@ -31,47 +31,13 @@ class ParallelResourceTests {
 
 	private final List<String> events = new CopyOnWriteArrayList<>();
 
-	private final List<String> recorded = new CopyOnWriteArrayList<>();
-
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
-
-	private final List<String> watched = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.tracked(true)
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void acquired(String resource, Outcome outcome, long nanos) {
-				ParallelResourceTests.this.recorded.add("acquired " + resource + " " + outcome);
-			}
-
-			@Override
-			public void released(String resource, Outcome outcome, long nanos) {
-				ParallelResourceTests.this.recorded.add("released " + resource + " " + outcome);
-			}
-
-			@Override
-			public void closed(String scope, Exit exit, long nanos) {
-				ParallelResourceTests.this.recorded.add("closed " + scope + " " + exit);
-			}
-
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				ParallelResourceTests.this.undelivered.add(error);
-			}
-		})
-		.watcher(new ScopeWatcher() {
-			@Override
-			public void late(Scope scope, String resource) {
-				ParallelResourceTests.this.watched.add("late " + resource);
-			}
-
-			@Override
-			public void releaseStuck(Scope scope, String resource) {
-				ParallelResourceTests.this.watched.add("stuck " + scope.name() + " " + resource);
-			}
-		})
+		.recorder(this.told)
+		.watcher(this.told)
 		.build();
 
 	private final Recording a = new Recording("a", this.events);
@@ -140,9 +106,9 @@ class ParallelResourceTests {
 		assertThat(heard).isNotDone();
 		release.tryEmitEmpty();
 		assertThat(heard).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
-		assertThat(this.recorded).contains("acquired a SUCCESS", "released a SUCCESS", "acquired b ERROR",
+		assertThat(this.told.recorded).contains("acquired a SUCCESS", "released a SUCCESS", "acquired b ERROR",
 				"acquired full CANCELLED");
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 		held.close();
 	}
 
@@ -188,8 +154,8 @@ class ParallelResourceTests {
 		masked.tryEmitValue("a");
 		assertThat(this.events).endsWith("release a cancelled: by its subscriber");
 		assertThat(scope.state()).isEqualTo(Scope.State.CLOSED);
-		assertThat(this.watched).isEmpty();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.watched).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 		held.close();
 	}
 
@@ -204,7 +170,7 @@ class ParallelResourceTests {
 		assertThat(this.b.released()).isOne();
 		assertThat(scope.state()).isEqualTo(Scope.State.RUNNING);
 		scope.close().block(LIMIT);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -219,8 +185,9 @@ class ParallelResourceTests {
 			.block(LIMIT);
 		assertThat(found).containsExactly("a", "b", "joining", "b joining");
 		assertThat(Joining.acquired).isOne();
-		assertThat(this.recorded).contains("acquired joining SUCCESS", "released joining SUCCESS",
-				"acquired both SUCCESS", "released both SUCCESS", "closed both completed");
+		assertThat(this.told.recorded).contains("acquired joining SUCCESS", "released joining SUCCESS",
+				"acquired both SUCCESS", "released both SUCCESS");
+		assertThat(this.told.closed).contains("both completed");
 	}
 
 	private static final class Joining implements AsyncResource<String> {
@@ -323,7 +290,7 @@ class ParallelResourceTests {
 			.havingCause()
 			.isInstanceOf(ReleaseTimeoutException.class)
 			.withMessageContaining("'a'");
-		assertThat(this.watched).containsExactly("stuck both a");
+		assertThat(this.told.watched).containsExactly("stuck both a");
 		assertThat(this.scopes.openScopes()).isEmpty();
 	}
 
@@ -379,7 +346,7 @@ class ParallelResourceTests {
 		body.tryEmitValue("!");
 		assertThat(heard).isCompletedWithValue("b!");
 		assertThat(this.events).endsWith("release b completed");
-		assertThat(this.watched).isEmpty();
+		assertThat(this.told.watched).isEmpty();
 	}
 
 	@Test
@@ -498,7 +465,7 @@ class ParallelResourceTests {
 		}))).block(LIMIT);
 		assertThat(refused).singleElement().isInstanceOf(ScopeClosedException.class);
 		assertThat(this.a.released()).isOne();
-		assertThat(this.watched).isEmpty();
+		assertThat(this.told.watched).isEmpty();
 	}
 
 	@Test

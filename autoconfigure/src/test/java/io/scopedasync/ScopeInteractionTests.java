@@ -4,17 +4,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.Disposable;
@@ -28,47 +24,26 @@ import static org.assertj.core.api.Assertions.assertThat;
  * What tasks, limits, shields and scopes inside each other do to one another.
  */
 @Timeout(60)
+@ExtendWith(QuietScopes.class)
 class ScopeInteractionTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(10);
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
-
-	private final List<String> outlived = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.releaseTimeout(LIMIT)
 		.shutdownTimeout(LIMIT)
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				ScopeInteractionTests.this.undelivered.add(error);
-			}
-		})
-		.watcher(new ScopeWatcher() {
-			@Override
-			public void outlivedParent(Scope child) {
-				ScopeInteractionTests.this.outlived.add(child.name());
-			}
-		})
+		.recorder(this.told)
+		.watcher(this.told)
 		.build();
 
 	private final Recording outer = new Recording("outer");
 
 	private final ScopeSpec boundedShield = ScopeSpec.of("shield").shielded().timeout(Duration.ofSeconds(30));
-
-	@BeforeAll
-	static void logsNothingThatIsExpected() {
-		((Logger) ScopeMachine.logger).setLevel(Level.OFF);
-	}
-
-	@AfterAll
-	static void logsAgain() {
-		((Logger) ScopeMachine.logger).setLevel(null);
-	}
 
 	private void pass(long seconds) {
 		this.time.advanceTimeBy(Duration.ofSeconds(seconds));
@@ -154,7 +129,7 @@ class ScopeInteractionTests {
 		}).doOnNext((value) -> task.tryEmitError(error)).next().toFuture();
 		values.tryEmitNext("value");
 		assertThat(call).isCompletedWithValue("value");
-		assertThat(this.undelivered).containsExactly(error);
+		assertThat(this.told.undelivered).containsExactly(error);
 	}
 
 	@Test
@@ -176,7 +151,7 @@ class ScopeInteractionTests {
 			.<String>group((group) -> group.join(joiner, List.of(Mono.just("a"), Mono.never())))
 			.toFuture();
 		assertThat(call.handle((value, error) -> error).getNow(null)).isSameAs(broken);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -186,7 +161,7 @@ class ScopeInteractionTests {
 		IllegalStateException error = new IllegalStateException("heartbeat");
 		application.tasks().start(Mono.error(error));
 		assertThat(this.outer.held().block(LIMIT)).isEqualTo("outer");
-		assertThat(this.undelivered).containsExactly(error);
+		assertThat(this.told.undelivered).containsExactly(error);
 		application.close().block(LIMIT);
 		assertThat(this.outer.released()).isOne();
 	}
@@ -217,7 +192,7 @@ class ScopeInteractionTests {
 		pass(10);
 		assertThat(this.outer.released()).isOne();
 		assertThat(scope.deadline().isExpired()).isTrue();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 		scope.close().block(LIMIT);
 	}
 
@@ -233,7 +208,7 @@ class ScopeInteractionTests {
 		call.dispose();
 		release.tryEmitEmpty();
 		assertThat(this.scopes.openScopes()).isEmpty();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -281,7 +256,7 @@ class ScopeInteractionTests {
 		assertThat(this.outer.released()).isZero();
 		pass(1);
 		assertThat(this.outer.released()).isOne();
-		assertThat(this.outlived).isEmpty();
+		assertThat(this.told.outlived).isEmpty();
 	}
 
 	@Test
@@ -296,7 +271,7 @@ class ScopeInteractionTests {
 		assertThat(this.outer.released()).isZero();
 		pass(1);
 		assertThat(this.outer.released()).isOne();
-		assertThat(this.outlived).isEmpty();
+		assertThat(this.told.outlived).isEmpty();
 	}
 
 	@Test
@@ -310,7 +285,7 @@ class ScopeInteractionTests {
 		assertThat(this.outer.released()).isZero();
 		pass(1);
 		assertThat(this.outer.released()).isOne();
-		assertThat(this.outlived).containsExactly("shield");
+		assertThat(this.told.outlived).containsExactly("shield");
 	}
 
 	// Scopes inside.
@@ -337,7 +312,7 @@ class ScopeInteractionTests {
 		assertThat(this.outer.released()).isZero();
 		pass(1);
 		assertThat(this.outer.released()).isOne();
-		assertThat(this.outlived).containsExactly("inner", "inner", "inner");
+		assertThat(this.told.outlived).containsExactly("inner", "inner", "inner");
 	}
 
 }

@@ -14,15 +14,12 @@ import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.scopedasync.limiter.Limiter;
 import io.scopedasync.limiter.Permit;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
@@ -42,6 +39,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * moment, and what callers may do to each other.
  */
 @Timeout(60)
+@ExtendWith(QuietScopes.class)
 class ScopeRaceTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(10);
@@ -84,16 +82,6 @@ class ScopeRaceTests {
 		.build();
 
 	private final Recording resource = new Recording("r");
-
-	@BeforeAll
-	static void logsNothingThatIsExpected() {
-		((Logger) ScopeMachine.logger).setLevel(Level.OFF);
-	}
-
-	@AfterAll
-	static void logsAgain() {
-		((Logger) ScopeMachine.logger).setLevel(null);
-	}
 
 	// What the body enters.
 

@@ -40,17 +40,12 @@ class SharedResourceTests {
 
 	private final List<String> events = new CopyOnWriteArrayList<>();
 
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.tracked(true)
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				SharedResourceTests.this.undelivered.add(error);
-			}
-		})
+		.recorder(this.told)
 		.build();
 
 	private final Recording db = new Recording("db", this.events);
@@ -115,7 +110,7 @@ class SharedResourceTests {
 		arrival.tryEmitError(this.error);
 		assertThat(one).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
 		assertThat(other).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 		this.db.acquisition = Mono.just("again");
 		this.go.tryEmitEmpty();
 		assertThat(use(this.shared)).isCompletedWithValue("again");
@@ -155,7 +150,7 @@ class SharedResourceTests {
 		assertThat(one).isNotDone();
 		release.tryEmitError(this.error);
 		assertThat(one).failsWithin(LIMIT).withThrowableThat().havingCause().isSameAs(this.error);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -164,7 +159,7 @@ class SharedResourceTests {
 		this.go.tryEmitEmpty();
 		assertThat(use(this.shared)).isCompletedWithValue("db");
 		idles(IDLE);
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 	}
 
 	@Test
@@ -398,7 +393,7 @@ class SharedResourceTests {
 			.isSameAs(this.error);
 		assertThat(use(swappable)).isCompletedWithValue("db");
 		assertThat(this.events).containsExactly("acquire db");
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -433,7 +428,7 @@ class SharedResourceTests {
 		assertThat(newcomer.released()).isOne();
 		this.go.tryEmitEmpty();
 		assertThat(use(swappable)).isCompletedWithValue("db");
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -470,11 +465,11 @@ class SharedResourceTests {
 		use(swappable);
 		swappable.swap(AsyncResource.just("better")).block(LIMIT);
 		assertThat(this.db.released()).isOne();
-		assertThat(this.undelivered).as("after a swap").containsExactly(this.error);
+		assertThat(this.told.undelivered).as("after a swap").containsExactly(this.error);
 		use(this.shared);
 		this.scopes.close().subscribe();
 		assertThat(this.db.released()).isEqualTo(2);
-		assertThat(this.undelivered).as("at shutdown").hasSize(2);
+		assertThat(this.told.undelivered).as("at shutdown").hasSize(2);
 	}
 
 	@Test
@@ -496,7 +491,7 @@ class SharedResourceTests {
 			return Mono.empty();
 		})).block(LIMIT);
 		assertThat(this.db.released()).isOne();
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 	}
 
 }

@@ -6,17 +6,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.Disposable;
@@ -34,31 +30,20 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
  * What a group of tasks promises, behind every front.
  */
 @Timeout(60)
+@ExtendWith(QuietScopes.class)
 class TaskGroupTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(10);
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
-
-	private final List<String> outlived = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.releaseTimeout(Duration.ofSeconds(1))
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				TaskGroupTests.this.undelivered.add(error);
-			}
-		})
-		.watcher(new ScopeWatcher() {
-			@Override
-			public void outlivedParent(Scope child) {
-				TaskGroupTests.this.outlived.add(child.name());
-			}
-		})
+		.recorder(this.told)
+		.watcher(this.told)
 		.build();
 
 	private final Recording outer = new Recording("outer");
@@ -68,16 +53,6 @@ class TaskGroupTests {
 	private final IllegalStateException error = new IllegalStateException("first");
 
 	private final Sinks.One<String> gate = Sinks.one();
-
-	@BeforeAll
-	static void logsNothingThatIsExpected() {
-		((Logger) ScopeMachine.logger).setLevel(Level.OFF);
-	}
-
-	@AfterAll
-	static void logsAgain() {
-		((Logger) ScopeMachine.logger).setLevel(null);
-	}
 
 	private Recording held(String name) {
 		return new Recording(name, this.events);
@@ -185,7 +160,7 @@ class TaskGroupTests {
 		assertThat(call).isCompletedExceptionally();
 		assertThat(call.handle((value, heard) -> heard).join()).isSameAs(this.error);
 		assertThat(this.error.getSuppressed()).containsExactlyInAnyOrder(cleanup, second, release);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -204,7 +179,7 @@ class TaskGroupTests {
 			return Mono.never();
 		});
 		assertThat(call.toFuture().handle((value, heard) -> heard).join()).isSameAs(bare);
-		assertThat(this.undelivered).containsExactly(second);
+		assertThat(this.told.undelivered).containsExactly(second);
 	}
 
 	@Test
@@ -375,7 +350,7 @@ class TaskGroupTests {
 			.hasMessageContaining("from outside");
 		assertThat(wentOn).isFalse();
 		// Its own caller was gone.
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 		assertThat(this.events).endsWith("release outer cancelled: from outside");
 	}
 
@@ -394,7 +369,7 @@ class TaskGroupTests {
 		call.cancel(true);
 		release.tryEmitEmpty();
 		assertThat(call).isCancelled();
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 	}
 
 	@Test
@@ -505,7 +480,7 @@ class TaskGroupTests {
 		group.get().cancel().block(LIMIT);
 		assertThat(this.events).containsExactly("acquire outer", "acquire a",
 				"release a cancelled: its group, 'group', ended", "release outer cancelled: by its group");
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -583,7 +558,7 @@ class TaskGroupTests {
 		assertThat(survivor.get().exit()).isNull();
 		assertThat(call).isNotDone();
 		// Nobody had asked for its result.
-		assertThat(this.undelivered).containsExactly(this.error);
+		assertThat(this.told.undelivered).containsExactly(this.error);
 		assertThat(asked).singleElement().isInstanceOf(IOException.class);
 		this.gate.tryEmitValue("x");
 		assertThat(call).isCompletedWithValue("value");
@@ -631,7 +606,7 @@ class TaskGroupTests {
 		this.time.advanceTimeBy(Duration.ofSeconds(2));
 		assertThat(call).isDone();
 		assertThat(this.error.getSuppressed()).isNotEmpty().allMatch(ReleaseTimeoutException.class::isInstance);
-		assertThat(this.outlived).hasSizeGreaterThanOrEqualTo(10_000);
+		assertThat(this.told.outlived).hasSizeGreaterThanOrEqualTo(10_000);
 	}
 
 	@Test

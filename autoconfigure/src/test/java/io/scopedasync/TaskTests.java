@@ -14,16 +14,13 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.micrometer.context.ContextRegistry;
 import io.scopedasync.limiter.Limiter;
 import io.scopedasync.micrometer.SnapshotContextCarrier;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -37,6 +34,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  * The kinds of tasks, and what may be waited for of them.
  */
 @Timeout(60)
+@ExtendWith(QuietScopes.class)
 class TaskTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(10);
@@ -45,18 +43,13 @@ class TaskTests {
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
-	private final List<Throwable> undelivered = new CopyOnWriteArrayList<>();
+	private final Told told = new Told();
 
 	private final AsyncScopes scopes = AsyncScopes.builder()
 		.clock(ScopeClock.of(this.time))
 		.contextCarrier(new SnapshotContextCarrier(new ContextRegistry().loadContextAccessors()
 			.registerThreadLocalAccessor("tenant", TENANT::get, TENANT::set, TENANT::remove)))
-		.recorder(new ScopeRecorder() {
-			@Override
-			public void undelivered(String scope, Throwable error) {
-				TaskTests.this.undelivered.add(error);
-			}
-		})
+		.recorder(this.told)
 		.build();
 
 	private final List<String> events = new CopyOnWriteArrayList<>();
@@ -64,16 +57,6 @@ class TaskTests {
 	private final IllegalStateException error = new IllegalStateException("first");
 
 	private final Sinks.One<String> gate = Sinks.one();
-
-	@BeforeAll
-	static void logsNothingThatIsExpected() {
-		((Logger) ScopeMachine.logger).setLevel(Level.OFF);
-	}
-
-	@AfterAll
-	static void logsAgain() {
-		((Logger) ScopeMachine.logger).setLevel(null);
-	}
 
 	private static Throwable errorOf(CompletableFuture<?> call) {
 		return call.handle((value, error) -> error).orTimeout(20, java.util.concurrent.TimeUnit.SECONDS).join();
@@ -175,7 +158,7 @@ class TaskTests {
 		Front.await(inside);
 		this.gate.tryEmitError(this.error);
 		assertThat(errorOf(call)).isSameAs(this.error).hasNoSuppressedExceptions();
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -348,7 +331,7 @@ class TaskTests {
 		assertThat(this.events).hasSize(2);
 		release.tryEmitEmpty();
 		assertThat(call).isCompletedWithValue("handled first");
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -369,7 +352,7 @@ class TaskTests {
 		assertThat(errorOf(join(Joiner.firstSuccess(), List.of(Mono.error(this.error), Mono.error(second)))))
 			.isSameAs(this.error);
 		assertThat(this.error.getSuppressed()).containsExactly(second);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 	@Test
@@ -417,7 +400,7 @@ class TaskTests {
 		waiting.get().dispose();
 		assertThat(call).isCompleted();
 		assertThat(this.events).hasSize(4);
-		assertThat(this.undelivered).isEmpty();
+		assertThat(this.told.undelivered).isEmpty();
 	}
 
 }

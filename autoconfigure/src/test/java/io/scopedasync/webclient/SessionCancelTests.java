@@ -9,7 +9,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Hooks;
-import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -20,8 +20,10 @@ class SessionCancelTests {
 
 	private static final Duration BOUND = Duration.ofSeconds(20);
 
+	private final Sinks.One<String> answer = Sinks.one();
+
 	private final HttpUpstream upstream = new HttpUpstream(
-			(routes) -> routes.get("/text", (request, response) -> response.sendString(Mono.just("text"))));
+			(routes) -> routes.get("/text", (request, response) -> response.sendString(this.answer.asMono())));
 
 	private final AsyncScopes scopes = AsyncScopes.create();
 
@@ -43,6 +45,9 @@ class SessionCancelTests {
 			caller.cancel();
 			return response.bodyToMono(String.class);
 		})).subscribe(caller);
+		// Not while this thread still begins the body: then it would be the one that
+		// cancels, while another one reads.
+		this.answer.tryEmitValue("text");
 		this.scopes.close().block(BOUND);
 		session.close().block(BOUND);
 		assertThat(caller.isDisposed()).isTrue();
