@@ -52,7 +52,7 @@ final class Handlers {
 			LastResponse.install(exchange.channel(), connection);
 			Conversation conversation = new Conversation(exchange);
 			return connection
-				.serve((scope) -> Mono.fromDirect(handler.apply(request, response)).then(conversation.in(scope)),
+				.serve((scope) -> conversation.in(scope, Mono.fromDirect(handler.apply(request, response))),
 						exchange.onTerminate())
 				.onErrorResume(ScopeClosedException.class, (error) -> conversation.isBegun() ? Mono.empty()
 						: response.hasSentHeaders() ? Mono.error(error) : unavailable(response));

@@ -1,6 +1,7 @@
 package io.scopedasync.server;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
@@ -103,6 +104,34 @@ class WebSocketServerTests {
 		await().until(client::isDisposed);
 	}
 
+	@Test
+	@Case(159)
+	void itIsCancelledWithAHandlerThatGoesOnBesideIt() throws Exception {
+		Server server = enter(this.scope, resource(Mono.never()).grace(GRACE).build());
+		Disposable client = talk(server);
+		say("one");
+		Mono<Void> closed = this.scope.close();
+		awaitRefused(server);
+		this.time.advanceTimeBy(GRACE);
+		await().until(client::isDisposed);
+		closed.block(LIMIT);
+		assertThat(this.exit).hasValue("cancelled: the grace period of server 'http' (5000 ms) is over");
+	}
+
+	@Test
+	void itIsHeldByTheScopeForAsLongAsItLikes() {
+		Server server = enter(this.scope, resource().build());
+		talk(server);
+		say("one");
+		await().untilAsserted(
+				() -> assertThat(this.scopes.openScopes()).filteredOn((open) -> open.name().equals("http request"))
+					.singleElement()
+					.satisfies((open) -> assertThat(open.resources()).containsExactly("web socket"))
+					.satisfies((open) -> assertThat(open.leakThreshold()).isEqualTo(ChronoUnit.FOREVER.getDuration())));
+		this.said.tryEmitComplete();
+		this.scope.close().block(LIMIT);
+	}
+
 	private void say(String text) {
 		int before = this.heard.size();
 		assertThat(this.said.tryEmitNext(text).isSuccess()).isTrue();
@@ -110,12 +139,20 @@ class WebSocketServerTests {
 	}
 
 	private ServerBuilder resource() {
+		return resource(Mono.empty());
+	}
+
+	private ServerBuilder resource(Mono<Void> afterTheHandshake) {
 		HttpServer server = HttpServer.create().host("127.0.0.1").port(0).runOn(Servers.LOOP);
 		return ServerResource.http("http", this.scopes, server,
 				(request, response) -> Scope.current().flatMap((own) -> {
 					own.onExit((how) -> Mono.fromRunnable(() -> this.exit.set(how.toString())));
-					return response.sendWebsocket((in, out) -> out
-						.sendString(in.receive().asString().map((text) -> own.name() + ": " + text)));
+					return response
+						.sendWebsocket((in,
+								out) -> out.sendString(in.receive()
+									.asString()
+									.concatMap((text) -> Scope.current().map((inside) -> inside.name() + ": " + text))))
+						.then(afterTheHandshake);
 				}));
 	}
 
