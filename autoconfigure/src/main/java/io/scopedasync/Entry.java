@@ -207,7 +207,7 @@ abstract class Entry extends Waiter {
 				Object value = direct.attempt(this);
 				if (value != null) {
 					this.atOnce = true;
-					arrivedAtOnce(kept(value));
+					arrivedAtOnce(value);
 				}
 			}
 			else {
@@ -242,7 +242,8 @@ abstract class Entry extends Waiter {
 	private boolean joins(AsyncResource<?> resource) {
 		boolean refuses = resource.nesting() == AsyncResource.Nesting.REFUSE;
 		// Seen in another way it would wait for itself all the same.
-		Entry holder = scope().holder((refuses ? WrappedResource.unwrap(resource) : resource).identity());
+		Object identity = ((refuses || direct() != null) ? WrappedResource.unwrap(resource) : resource).identity();
+		Entry holder = scope().holder(identity);
 		if (holder == null) {
 			return false;
 		}
@@ -253,11 +254,11 @@ abstract class Entry extends Waiter {
 					+ holder.scope().spec.name
 					+ "' around this one: asking again would wait for itself. Ask for it once.");
 		}
-		Object held = holder.find(resource.identity());
+		Object held = holder.find(identity);
 		if (held == null) {
 			return false;
 		}
-		this.value = held;
+		this.value = kept(held);
 		set(JOINED);
 		return true;
 	}
@@ -290,7 +291,7 @@ abstract class Entry extends Waiter {
 	 * Nobody else knows of the entry yet, so there is nobody to race with.
 	 */
 	void arrivedAtOnce(Object value) {
-		this.value = value;
+		this.value = kept(value);
 		set(ARRIVED);
 	}
 

@@ -74,13 +74,14 @@ final class WaitGraph {
 		if (extras != null && extras.stack.top() != null) {
 			entries.addAll(extras.stack.snapshot());
 		}
-		else if (!(scope.value instanceof Parts)) {
+		else if (Parts.in(scope.value) == null) {
 			return List.of(scope);
 		}
 		entries.add(scope);
 		for (int i = 0; i < entries.size(); i++) {
 			Entry entry = entries.get(i);
-			if (entry.state == Entry.ARRIVED && entry.held() instanceof Parts parts) {
+			Parts parts = (entry.state == Entry.ARRIVED) ? Parts.in(entry.held()) : null;
+			if (parts != null) {
 				entries.addAll(parts.snapshotHeld());
 			}
 		}
@@ -184,7 +185,7 @@ final class WaitGraph {
 				waits++;
 			}
 			else if (state == Entry.PENDING) {
-				acquires |= !(entry.resource instanceof ParallelResource);
+				acquires |= !(WrappedResource.unwrap(entry.resource()) instanceof ParallelResource);
 			}
 			else if (state == Entry.CHILD) {
 				RunningScope child = (RunningScope) entry.value();

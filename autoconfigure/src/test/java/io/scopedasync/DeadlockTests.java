@@ -569,17 +569,35 @@ class DeadlockTests {
 		assertThat(one).isCompletedWithValue("one");
 	}
 
-	@Test
-	void whatIsAcquiredAtTheSameTimeIsInNoOrder() {
+	static Stream<UnaryOperator<AsyncResource<?>>> viewsOfSeveral() {
+		return Stream.of((all) -> all, (all) -> all.map(Object::toString).named("seen"));
+	}
+
+	@ParameterizedTest
+	@MethodSource("viewsOfSeveral")
+	void whatIsAcquiredAtTheSameTimeIsInNoOrder(UnaryOperator<AsyncResource<?>> view) {
+		AsyncResource<?> both = view.apply(AsyncResource.all(this.a, this.b));
 		CompletableFuture<String> one = nesting("one", this.a, this.b);
-		CompletableFuture<String> two = begin(this.scopes
-			.with(ScopeSpec.of("two").entering(AsyncResource.all(this.a, this.b)), (scope) -> Mono.just("two")));
+		CompletableFuture<String> two = begin(
+				this.scopes.with(ScopeSpec.of("two").entering(both), (scope) -> Mono.just("two")));
 		open();
 		look();
 		assertThat(this.found).isEmpty();
 		look();
 		failed(one, "'one.inner' #", "waits for 'b', held by 'two' #", "holds 'b' and waits for the scope inside it");
 		assertThat(two).isCompletedWithValue("two");
+	}
+
+	@ParameterizedTest
+	@MethodSource("viewsOfSeveral")
+	void whatIsHeldTogetherBelongsToWhoHoldsIt(UnaryOperator<AsyncResource<?>> view) {
+		CompletableFuture<String> one = nesting("one", view.apply(AsyncResource.all(this.a, this.b)), this.c);
+		CompletableFuture<String> two = nesting("two", this.c, this.a);
+		open();
+		look();
+		look();
+		failed(two, "waits for 'a', held by 'one' #");
+		assertThat(one).isCompletedWithValue("one");
 	}
 
 	@Test

@@ -229,6 +229,28 @@ class FlatMappedResourceTests {
 	}
 
 	@Test
+	void whatIsGrantedAtOnceIsSeenThroughTheFunctionWhereverItIsEntered() {
+		Limiter limiter = Limiter.builder("limiter").permits(1).build();
+		List<Object> asked = new ArrayList<>();
+		AsyncResource<Integer> seen = limiter.map((permit) -> {
+			asked.add(permit);
+			return permit.permits();
+		}).named("seen");
+		ScopeSpec second = ScopeSpec.of("second").entering(this.a, seen);
+		List<Mono<?>> calls = List.of(this.scopes.use(seen, Mono::just), this.scopes.with((scope) -> scope.enter(seen)),
+				this.scopes.with(second, (scope) -> seen.held()),
+				this.scopes.use(this.a.flatMap((value) -> seen), Mono::just),
+				this.scopes.use(AsyncResource.all(List.of(seen)), (all) -> Mono.just(all.get(0))), this.scopes.with(
+						(scope) -> scope.enter(seen).flatMap((value) -> scope.release(seen, value).thenReturn(value))));
+		for (Mono<?> call : calls) {
+			assertThat(call.toFuture()).succeedsWithin(LIMIT).isEqualTo(1);
+			assertThat(limiter.statistics().borrowed()).isZero();
+		}
+		assertThat(asked).hasSameSizeAs(calls).hasOnlyElementsOfType(Permit.class);
+		assertThat(this.told.undelivered).isEmpty();
+	}
+
+	@Test
 	void whatAWaiterIsGrantedIsSeenThroughTheFunction() {
 		Limiter limiter = Limiter.builder("limiter").permits(1).build();
 		AsyncResource<String> seen = limiter.map(Permit::permits).named("seen").map((permits) -> "permits " + permits);

@@ -3,11 +3,13 @@ package io.scopedasync.server;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 
+import io.netty.channel.Channel;
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
-import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import reactor.netty.Connection;
 import reactor.netty.channel.ChannelOperations;
+import reactor.netty.http.server.HttpServerResponse;
 import reactor.netty.http.websocket.WebsocketInbound;
 import reactor.netty.http.websocket.WebsocketOutbound;
 
@@ -17,20 +19,23 @@ import io.scopedasync.Scope;
 
 /**
  * What goes on over a web socket after the handshake, which is all that the handler of
- * its request waits for. The request's scope holds it, so that nothing that it works with
- * is released before it is over.
+ * its request waits for. The request's scope holds it, so that what the scope held before
+ * is released after the socket was closed.
  */
-final class Conversation implements AsyncResource<WebsocketOutbound> {
+final class Conversation implements AsyncResource<Channel> {
 
 	private static final WebSocketCloseStatus AWAY = WebSocketCloseStatus.ENDPOINT_UNAVAILABLE;
 
 	private final Connection exchange;
 
-	/** There from the handshake on. */
-	private volatile @Nullable WebsocketOutbound socket;
+	private final HttpServerResponse response;
 
-	Conversation(Connection exchange) {
+	private final Channel channel;
+
+	Conversation(Connection exchange, HttpServerResponse response) {
 		this.exchange = exchange;
+		this.response = response;
+		this.channel = exchange.channel();
 	}
 
 	/** The handler and, if it began one, the conversation. */
@@ -42,38 +47,50 @@ final class Conversation implements AsyncResource<WebsocketOutbound> {
 		}).then(Mono.defer(() -> isBegun() ? scope.enter(this).then(closed()) : Mono.empty()));
 	}
 
+	/** Whether the handler has asked for it. */
 	boolean isBegun() {
-		if (this.socket == null
-				&& ChannelOperations.get(this.exchange.channel()) instanceof WebsocketOutbound operations) {
-			this.socket = operations;
-		}
-		return this.socket != null;
+		return this.response.isWebsocket();
 	}
 
 	/** With the other side's last word, or without any. */
 	private Mono<Void> closed() {
-		return (this.socket instanceof WebsocketInbound in)
-				? Mono.firstWithSignal(in.receiveCloseStatus().then(), over()) : over();
+		return onEventLoop(Mono.defer(() -> (ChannelOperations.get(this.channel) instanceof WebsocketInbound in)
+				? Mono.firstWithSignal(in.receiveCloseStatus().then(), over()) : over()));
+	}
+
+	/** Does nothing if somebody has, or the client has gone. */
+	Mono<Void> hangUp() {
+		return onEventLoop(Mono.defer(() -> (ChannelOperations.get(this.channel) instanceof WebsocketOutbound out)
+				? out.sendClose(AWAY.code(), AWAY.reasonText()) : close()))
+			.onErrorComplete();
+	}
+
+	/** After the handshake it is bound there, a moment later than others may hear. */
+	private Mono<Void> onEventLoop(Mono<Void> task) {
+		return task.subscribeOn(Schedulers.fromExecutorService(this.channel.eventLoop()));
 	}
 
 	private Mono<Void> over() {
 		return this.exchange.onTerminate().onErrorComplete();
 	}
 
-	/** Does nothing if somebody has, or the client has gone. */
-	private Mono<Void> hangUp() {
-		WebsocketOutbound out = this.socket;
-		return (out != null) ? out.sendClose(AWAY.code(), AWAY.reasonText()).onErrorComplete() : Mono.empty();
+	private Mono<Void> close() {
+		return Mono.fromRunnable(this.channel::close);
 	}
 
 	@Override
-	public Mono<WebsocketOutbound> acquire() {
-		return Mono.justOrEmpty(this.socket);
+	public Mono<Channel> acquire() {
+		return Mono.just(this.channel);
 	}
 
 	@Override
-	public Mono<Void> release(WebsocketOutbound out, Exit exit) {
+	public Mono<Void> release(Channel channel, Exit exit) {
 		return hangUp().then(over());
+	}
+
+	@Override
+	public Mono<Void> abort(Channel channel) {
+		return close();
 	}
 
 	@Override

@@ -50,11 +50,11 @@ final class Handlers {
 			Connection exchange = connection(request);
 			OpenConnection connection = OpenConnection.of(exchange.channel());
 			LastResponse.install(exchange.channel(), connection);
-			Conversation conversation = new Conversation(exchange);
+			Conversation conversation = new Conversation(exchange, response);
 			return connection
 				.serve((scope) -> conversation.in(scope, Mono.fromDirect(handler.apply(request, response))),
 						exchange.onTerminate())
-				.onErrorResume(ScopeClosedException.class, (error) -> conversation.isBegun() ? Mono.empty()
+				.onErrorResume(ScopeClosedException.class, (error) -> conversation.isBegun() ? conversation.hangUp()
 						: response.hasSentHeaders() ? Mono.error(error) : unavailable(response));
 		});
 	}

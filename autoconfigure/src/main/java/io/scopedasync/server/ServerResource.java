@@ -63,8 +63,9 @@ public final class ServerResource implements AsyncResource<Server>, Measured {
 	 * @param handler answers a request, {@code HttpServerRoutes} for instance; it is
 	 * cancelled when the client has gone. One that is cancelled by the server answers 503
 	 * if nothing was sent yet, and breaks off if something was. A web socket is served in
-	 * the scope of its request until one side hangs up; the server does so with 1001.
-	 * Called on the connection's event loop
+	 * the scope of its request until it is closed, by the server with 1001; what its
+	 * handler does beside reading and writing is up to Reactor Netty, which neither
+	 * cancels it then nor waits for it. Called on the connection's event loop
 	 * @return a builder
 	 */
 	public static ServerBuilder http(String name, AsyncScopes scopes, HttpServer server,

@@ -13,6 +13,8 @@ import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
 import reactor.netty.Connection;
 import reactor.netty.http.client.HttpClient;
 import reactor.netty.http.server.HttpServer;
@@ -48,6 +50,9 @@ class WebSocketServerTests {
 	private final AtomicReference<String> exit = new AtomicReference<>();
 
 	private final AtomicReference<Connection> client = new AtomicReference<>();
+
+	/** Where handlers are called. */
+	private Scheduler handlers = Schedulers.immediate();
 
 	private final Sinks.Many<String> said = Sinks.many().unicast().onBackpressureBuffer();
 
@@ -119,6 +124,31 @@ class WebSocketServerTests {
 	}
 
 	@Test
+	void itIsHungUpIfItsHandlerIsRefusedAnotherScope() {
+		AsyncScopes closed = AsyncScopes.create();
+		closed.close().block(LIMIT);
+		Server server = enter(this.scope, resource(closed.with((scope) -> Mono.empty())).build());
+		Disposable client = talk(server);
+		await().until(client::isDisposed);
+		await().untilAsserted(() -> assertThat(this.exit.get()).startsWith("failed"));
+		await().untilAsserted(() -> assertThat(server.connections()).isEmpty());
+		this.scope.close().block(LIMIT);
+	}
+
+	@Test
+	void itsHandshakeMayBeMadeOnAnotherThread() {
+		this.handlers = Schedulers.boundedElastic();
+		Server server = enter(this.scope, resource().build());
+		Disposable client = talk(server);
+		say("one");
+		assertThat(this.exit).hasNullValue();
+		this.said.tryEmitComplete();
+		await().untilAsserted(() -> assertThat(this.exit).hasValue("completed"));
+		await().until(client::isDisposed);
+		this.scope.close().block(LIMIT);
+	}
+
+	@Test
 	void itIsHeldByTheScopeForAsLongAsItLikes() {
 		Server server = enter(this.scope, resource().build());
 		talk(server);
@@ -145,7 +175,7 @@ class WebSocketServerTests {
 	private ServerBuilder resource(Mono<Void> afterTheHandshake) {
 		HttpServer server = HttpServer.create().host("127.0.0.1").port(0).runOn(Servers.LOOP);
 		return ServerResource.http("http", this.scopes, server,
-				(request, response) -> Scope.current().flatMap((own) -> {
+				(request, response) -> Scope.current().publishOn(this.handlers).flatMap((own) -> {
 					own.onExit((how) -> Mono.fromRunnable(() -> this.exit.set(how.toString())));
 					return response
 						.sendWebsocket((in,

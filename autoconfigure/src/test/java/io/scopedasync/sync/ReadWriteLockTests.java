@@ -96,7 +96,11 @@ class ReadWriteLockTests {
 				enter(this.lock.write(), "waiting writer", Sinks.empty());
 				return this.scopes.use(this.lock.read(), (joined) -> {
 					assertThat(joined).isSameAs(held);
-					return Mono.just("x");
+					// It is the same lock however it is seen.
+					return this.scopes.use(this.lock.read().map(List::of).named("seen"), (seen) -> {
+						assertThat(seen).singleElement().isSameAs(held);
+						return Mono.just("x");
+					});
 				});
 			}).block(LIMIT);
 			assertThat(this.lock.statistics()).isEqualTo(new ReadWriteLock.Statistics(0, true, 0));
