@@ -244,6 +244,19 @@ class CompositionRaceTests {
 		atOnce.acquireUninterruptibly(AT_ONCE);
 	}
 
+	/** A limiter as users may have it. */
+	@SuppressWarnings("unchecked")
+	private static AsyncResource<Object> seen(Limiter limiter, SplittableRandom random) {
+		boolean fails = random.nextInt(20) == 0;
+		AsyncResource<Permit> permit = (random.nextBoolean()) ? limiter : limiter.named("seen");
+		return (random.nextInt(3) == 0) ? (AsyncResource<Object>) (AsyncResource<?>) permit : permit.map((given) -> {
+			if (fails) {
+				throw new Expected();
+			}
+			return given.permits() + " permit";
+		});
+	}
+
 	/** Who hears an end, hears it after everything is released. */
 	private static <T> Mono<T> heardLast(Mono<T> call, List<Value> values, Queue<String> wrong) {
 		BiConsumer<SignalType, List<Value>> check = (signal, all) -> {
@@ -267,7 +280,7 @@ class CompositionRaceTests {
 				parts.add((random.nextInt(6) == 0) ? probe.zipWith(new Probe(random), (x, y) -> y) : probe);
 			}
 			if (limited) {
-				parts.add(random.nextInt(parts.size() + 1), limiter);
+				parts.add(random.nextInt(parts.size() + 1), seen(limiter, random));
 			}
 			int how = random.nextInt(20);
 			List<Value> had = new ArrayList<>();
@@ -293,7 +306,7 @@ class CompositionRaceTests {
 	void theFirst() throws Exception {
 		Limiter limiter = Limiter.builder("limiter").permits(1).build();
 		race("race", (random) -> {
-			AsyncResource<Permit> permit = limiter;
+			AsyncResource<Object> permit = seen(limiter, random);
 			AsyncResource<Object> race = AsyncResource.race(new Probe(random),
 					(random.nextBoolean()) ? permit : new Probe(random), new Probe(random));
 			int how = random.nextInt(20);
@@ -330,17 +343,18 @@ class CompositionRaceTests {
 			});
 			int how = random.nextInt(20);
 			List<Value> had = new ArrayList<>();
-			return heardLast(this.scopes.use(limited ? limiter.flatMap((permit) -> both) : both, (values) -> {
-				had.addAll(values);
-				if (limited && inside.incrementAndGet() > 3) {
-					wrong("more inside than permits");
-				}
-				return leaving(body(values, how), () -> {
-					if (limited) {
-						inside.decrementAndGet();
-					}
-				});
-			}), had, this.wrong);
+			return heardLast(
+					this.scopes.use(limited ? seen(limiter, random).flatMap((permit) -> both) : both, (values) -> {
+						had.addAll(values);
+						if (limited && inside.incrementAndGet() > 3) {
+							wrong("more inside than permits");
+						}
+						return leaving(body(values, how), () -> {
+							if (limited) {
+								inside.decrementAndGet();
+							}
+						});
+					}), had, this.wrong);
 		}, () -> {
 		});
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(3, 0, 0));

@@ -21,6 +21,7 @@ import io.scopedasync.leak.LeakReason;
 import io.scopedasync.leak.Leaks;
 import io.scopedasync.limiter.KeyedLimiter;
 import io.scopedasync.limiter.Limiter;
+import io.scopedasync.limiter.Permit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -264,7 +265,8 @@ class MillionScopesTests {
 				resources.add(new Counted(this.random.nextInt(10)));
 			}
 			if (this.gated) {
-				resources.add(this.gate.limiter.permits(this.units));
+				AsyncResource<Permit> permits = this.gate.limiter.permits(this.units);
+				resources.add((this.random.nextInt(3) == 0) ? permits.map(Permit::permits).named("seen") : permits);
 			}
 			if (this.random.nextInt(8) == 0) {
 				resources.add(MillionScopesTests.this.keyed.forKey(this.random.nextInt(5)));
