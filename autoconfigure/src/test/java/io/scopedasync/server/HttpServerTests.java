@@ -33,6 +33,8 @@ import static io.scopedasync.server.Servers.LIMIT;
 import static io.scopedasync.server.Servers.await;
 import static io.scopedasync.server.Servers.awaitRefused;
 import static io.scopedasync.server.Servers.enter;
+import static io.scopedasync.server.Servers.get;
+import static io.scopedasync.server.Servers.status;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -258,14 +260,6 @@ class HttpServerTests {
 
 	private HttpClient client(Server server) {
 		return HttpClient.create(this.connections).baseUrl("http://127.0.0.1:" + server.port());
-	}
-
-	private static Mono<String> get(HttpClient client, String path) {
-		return client.get().uri(path).responseContent().aggregate().asString();
-	}
-
-	private static Mono<Integer> status(HttpClient client, String path) {
-		return client.get().uri(path).response().map((response) -> response.status().code());
 	}
 
 }

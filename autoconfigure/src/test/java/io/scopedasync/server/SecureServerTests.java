@@ -36,6 +36,8 @@ import static io.scopedasync.server.Servers.LIMIT;
 import static io.scopedasync.server.Servers.await;
 import static io.scopedasync.server.Servers.awaitRefused;
 import static io.scopedasync.server.Servers.enter;
+import static io.scopedasync.server.Servers.get;
+import static io.scopedasync.server.Servers.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -123,11 +125,7 @@ class SecureServerTests {
 	@Case(159)
 	void whatIsNotAnsweredWithinTheGracePeriodIsUnavailable(Protocol protocol) throws Exception {
 		Server server = enter(this.scope, resource(protocol).grace(GRACE).build());
-		Mono<Integer> status = client(protocol, server).get()
-			.uri("/later")
-			.response()
-			.map((response) -> response.status().code())
-			.cache();
+		Mono<Integer> status = status(client(protocol, server), "/later").cache();
 		status.subscribe();
 		await().until(this.inside::get);
 		Mono<Void> closed = this.scope.close();
@@ -168,10 +166,6 @@ class SecureServerTests {
 
 	private static void trust(SslContextBuilder client) {
 		client.trustManager(InsecureTrustManagerFactory.INSTANCE);
-	}
-
-	private static Mono<String> get(HttpClient client, String path) {
-		return client.get().uri(path).responseContent().aggregate().asString();
 	}
 
 }

@@ -11,8 +11,10 @@ import io.scopedasync.Scope;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.reactivestreams.Publisher;
+import reactor.core.publisher.Mono;
 import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
+import reactor.netty.http.client.HttpClient;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpServer;
 
@@ -86,6 +88,14 @@ final class Servers {
 		catch (IOException ex) {
 			return true;
 		}
+	}
+
+	static Mono<String> get(HttpClient client, String path) {
+		return client.get().uri(path).responseContent().aggregate().asString();
+	}
+
+	static Mono<Integer> status(HttpClient client, String path) {
+		return client.get().uri(path).response().map((response) -> response.status().code());
 	}
 
 	static ConditionFactory await() {
