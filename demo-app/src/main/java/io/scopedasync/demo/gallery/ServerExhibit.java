@@ -46,7 +46,7 @@ class ServerExhibit implements Exhibit {
 		ServerResource server = ServerResource
 			.http("gallery-server", this.scopes, HttpServer.create().host("127.0.0.1").port(0),
 					(request, response) -> think(response, begun, story))
-			.grace(Duration.ofSeconds(1))
+			.grace(Duration.ofSeconds(10))
 			.abortAfter(Duration.ofMillis(500))
 			.build();
 		return this.scopes.use(server, (bound) -> {
