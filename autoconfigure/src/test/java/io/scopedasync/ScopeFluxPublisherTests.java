@@ -19,7 +19,7 @@ public class ScopeFluxPublisherTests extends PublisherVerification<Long> {
 	private final AsyncScopes scopes = AsyncScopes.create();
 
 	public ScopeFluxPublisherTests() {
-		super(new TestEnvironment(500, 50));
+		super(new TestEnvironment(5_000, 50));
 	}
 
 	@Override

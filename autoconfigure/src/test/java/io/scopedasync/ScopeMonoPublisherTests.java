@@ -13,7 +13,7 @@ public class ScopeMonoPublisherTests extends PublisherVerification<Integer> {
 	private final AsyncScopes scopes = AsyncScopes.create();
 
 	public ScopeMonoPublisherTests() {
-		super(new TestEnvironment(500, 50));
+		super(new TestEnvironment(5_000, 50));
 	}
 
 	@Override
