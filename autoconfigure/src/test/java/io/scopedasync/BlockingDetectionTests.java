@@ -22,7 +22,7 @@ class BlockingDetectionTests {
 			new java.util.concurrent.CountDownLatch(1).await(1, java.util.concurrent.TimeUnit.MILLISECONDS);
 			return value;
 		})).subscribeOn(Schedulers.parallel());
-		assertThatThrownBy(() -> blocking.block(Duration.ofSeconds(10)))
+		assertThatThrownBy(() -> blocking.block(Duration.ofSeconds(30)))
 			.hasStackTraceContaining("BlockingOperationError");
 	}
 

@@ -203,7 +203,7 @@ class CompositionRaceTests {
 			starters.add(CompletableFuture.runAsync(() -> start(call, random)));
 		}
 		for (CompletableFuture<Void> starter : starters) {
-			starter.get(120, TimeUnit.SECONDS);
+			starter.get(300, TimeUnit.SECONDS);
 		}
 		end.run();
 		Awaitility.await().atMost(END).until(() -> this.scopes.openScopes().isEmpty());

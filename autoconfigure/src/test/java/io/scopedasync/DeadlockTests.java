@@ -173,7 +173,7 @@ class DeadlockTests {
 			try {
 				blocking.complete(this.scopes.useBlocking(this.a, (permit) -> {
 					held.countDown();
-					held.await(10, TimeUnit.SECONDS);
+					held.await(30, TimeUnit.SECONDS);
 					return this.scopes.useBlocking(this.b, (second) -> "blocking");
 				}));
 			}
@@ -520,7 +520,7 @@ class DeadlockTests {
 		});
 		CompletableFuture<String> other = entering("other", this.b, this.a);
 		thread.start();
-		assertThat(running.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(running.await(30, TimeUnit.SECONDS)).isTrue();
 		open();
 		look();
 		look();
@@ -547,7 +547,7 @@ class DeadlockTests {
 				return "done";
 			}).result()))
 			.toFuture();
-		assertThat(running.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(running.await(30, TimeUnit.SECONDS)).isTrue();
 		open();
 		look();
 		look();

@@ -104,7 +104,7 @@ enum Front {
 	/** Waits for something that must happen. */
 	static void await(CountDownLatch latch) {
 		try {
-			assertThat(latch.await(20, TimeUnit.SECONDS)).as("happened in time").isTrue();
+			assertThat(latch.await(30, TimeUnit.SECONDS)).as("happened in time").isTrue();
 		}
 		catch (InterruptedException ex) {
 			throw new IllegalStateException(ex);
@@ -129,12 +129,12 @@ enum Front {
 		}
 
 		String value() {
-			return this.heard.orTimeout(20, TimeUnit.SECONDS).join();
+			return this.heard.orTimeout(30, TimeUnit.SECONDS).join();
 		}
 
 		Throwable error() {
 			try {
-				throw new AssertionError("ended with " + this.heard.get(20, TimeUnit.SECONDS) + ", no error");
+				throw new AssertionError("ended with " + this.heard.get(30, TimeUnit.SECONDS) + ", no error");
 			}
 			catch (ExecutionException ex) {
 				return ex.getCause();

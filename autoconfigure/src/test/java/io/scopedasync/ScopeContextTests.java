@@ -31,7 +31,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class ScopeContextTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final ThreadLocal<@Nullable String> TENANT = new ThreadLocal<>();
 
@@ -116,7 +116,7 @@ class ScopeContextTests {
 			call.cancel();
 			this.seen.add("afterwards " + TENANT.get());
 			TENANT.remove();
-		}).get(10, TimeUnit.SECONDS);
+		}).get(30, TimeUnit.SECONDS);
 		// The thread that began the body may still be in there, then it releases.
 		Awaitility.await()
 			.atMost(LIMIT)

@@ -22,7 +22,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class ScopeDepthTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(20);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final AsyncScopes scopes = AsyncScopes.create();
 
@@ -42,7 +42,7 @@ class ScopeDepthTests {
 		CompletableFuture<Integer> depth = new CompletableFuture<>();
 		Thread thread = new Thread(() -> nested(1_000, hop).subscribe(depth::complete, depth::completeExceptionally));
 		thread.start();
-		assertThat(depth.get(20, TimeUnit.SECONDS)).isEqualTo(1_000);
+		assertThat(depth.get(30, TimeUnit.SECONDS)).isEqualTo(1_000);
 		assertThat(this.acquired).hasValue(1_000);
 		assertThat(this.released).hasValue(1_000);
 	}
@@ -74,7 +74,7 @@ class ScopeDepthTests {
 			}, end::completeExceptionally, () -> end.complete("closed"));
 		}, "small stack", 256 * 1024);
 		thread.start();
-		assertThat(end.get(20, TimeUnit.SECONDS)).isEqualTo("closed");
+		assertThat(end.get(30, TimeUnit.SECONDS)).isEqualTo("closed");
 		assertThat(this.released).hasValue(10_000);
 		assertThat(scopes.openScopes()).isEmpty();
 		assertThat(open).allSatisfy((scope) -> assertThat(scope.state()).isEqualTo(Scope.State.CLOSED));
@@ -111,7 +111,7 @@ class ScopeDepthTests {
 					}, end::complete, () -> end.complete("done")),
 				"small stack", 256 * 1024);
 		thread.start();
-		end.get(20, TimeUnit.SECONDS);
+		end.get(30, TimeUnit.SECONDS);
 		assertThat(this.released).hasValue(10_000);
 	}
 

@@ -49,7 +49,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @ExtendWith(OutputCaptureExtension.class)
 class ScopeObservationTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final TestObservationRegistry registry = TestObservationRegistry.create();
 
@@ -177,9 +177,9 @@ class ScopeObservationTests {
 		}
 		CompletableFuture<Void> without = this.scopes.useFuture(this.watching, (value) -> body)
 			.thenRun(() -> this.seen.add("after without " + current()));
-		CompletableFuture.runAsync(() -> body.complete("x")).get(10, TimeUnit.SECONDS);
-		after.get(10, TimeUnit.SECONDS);
-		without.get(10, TimeUnit.SECONDS);
+		CompletableFuture.runAsync(() -> body.complete("x")).get(30, TimeUnit.SECONDS);
+		after.get(30, TimeUnit.SECONDS);
+		without.get(30, TimeUnit.SECONDS);
 		assertThat(this.seen).contains("body watching", "after caller", "after without nothing");
 		caller.stop();
 	}
@@ -352,7 +352,7 @@ class ScopeObservationTests {
 		Thread thread = new Thread(
 				() -> nested(scopes, 1_000).subscribe(depth::complete, depth::completeExceptionally));
 		thread.start();
-		assertThat(depth.get(20, TimeUnit.SECONDS)).isEqualTo(1_000);
+		assertThat(depth.get(30, TimeUnit.SECONDS)).isEqualTo(1_000);
 		assertThat(this.stopped).hasSize(1_000);
 	}
 

@@ -42,7 +42,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @ExtendWith(QuietScopes.class)
 class ScopeRaceTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final int ROUNDS = 5_000;
 
@@ -454,7 +454,7 @@ class ScopeRaceTests {
 		this.time.advanceTimeBy(Duration.ofSeconds(1));
 		assertThat(this.resource.events).containsExactly("acquire r");
 		leave.countDown();
-		Throwable error = heard.get(10, TimeUnit.SECONDS);
+		Throwable error = heard.get(30, TimeUnit.SECONDS);
 		assertThat(error).isInstanceOf(DeadlineExceededException.class);
 		assertThat(error.getSuppressed()).singleElement().isInstanceOf(java.io.IOException.class);
 		assertThat(this.resource.events).containsExactly("acquire r", "leaves, interrupted true",
@@ -551,8 +551,8 @@ class ScopeRaceTests {
 		Thread resizing = new Thread(() -> limiter.resize(3));
 		resizing.setDaemon(true);
 		resizing.start();
-		assertThat(first.get(10, TimeUnit.SECONDS)).isEqualTo("inner");
-		assertThat(between.get(10, TimeUnit.SECONDS)).isEqualTo("between");
+		assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo("inner");
+		assertThat(between.get(30, TimeUnit.SECONDS)).isEqualTo("between");
 		resizing.join(10_000);
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(3, 0, 0));
 	}

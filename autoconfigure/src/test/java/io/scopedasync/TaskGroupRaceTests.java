@@ -100,7 +100,7 @@ class TaskGroupRaceTests {
 		CompletableFuture<Void> first = CompletableFuture.runAsync(() -> walk(rounds, 0, one, other),
 				(task) -> new Thread(task, "racer").start());
 		walk(rounds, 1, other, one);
-		first.get(60, TimeUnit.SECONDS);
+		first.get(300, TimeUnit.SECONDS);
 		for (Round round : rounds) {
 			round.finish();
 		}

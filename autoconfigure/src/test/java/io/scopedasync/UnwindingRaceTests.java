@@ -114,12 +114,12 @@ class UnwindingRaceTests {
 		AtomicInteger steps = new AtomicInteger();
 		CompletableFuture<Void> first = CompletableFuture.runAsync(() -> walk(start, steps, one), OWN_THREAD);
 		CompletableFuture<Void> second = CompletableFuture.runAsync(() -> walk(start, steps, other), OWN_THREAD);
-		CompletableFuture.allOf(first, second).get(60, TimeUnit.SECONDS);
+		CompletableFuture.allOf(first, second).get(300, TimeUnit.SECONDS);
 	}
 
 	private static void walk(CyclicBarrier start, AtomicInteger steps, IntConsumer step) {
 		try {
-			start.await(10, TimeUnit.SECONDS);
+			start.await(30, TimeUnit.SECONDS);
 		}
 		catch (Exception ex) {
 			throw new IllegalStateException(ex);

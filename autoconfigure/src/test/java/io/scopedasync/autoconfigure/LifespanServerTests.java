@@ -42,7 +42,7 @@ import static org.awaitility.Awaitility.await;
 @Timeout(60)
 class LifespanServerTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final List<String> EVENTS = new CopyOnWriteArrayList<>();
 
@@ -72,8 +72,8 @@ class LifespanServerTests {
 				.untilAsserted(() -> assertThatExceptionOfType(ConnectException.class)
 					.isThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), port).close()));
 			ANSWER.tryEmitEmpty();
-			assertThat(late.get(10, TimeUnit.SECONDS)).isEqualTo("web request in null: object 1, registry");
-			closed.get(10, TimeUnit.SECONDS);
+			assertThat(late.get(30, TimeUnit.SECONDS)).isEqualTo("web request in null: object 1, registry");
+			closed.get(30, TimeUnit.SECONDS);
 			assertThat(EVENTS).containsExactly("made 1", "opened registry", "late begins", "closed registry",
 					"destroyed 1");
 		});

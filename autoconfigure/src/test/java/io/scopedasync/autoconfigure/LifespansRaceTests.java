@@ -82,7 +82,7 @@ class LifespansRaceTests {
 			}, (task) -> new Thread(task, "race").start()));
 		}
 		for (CompletableFuture<Void> thread : threads) {
-			thread.get(100, TimeUnit.SECONDS);
+			thread.get(300, TimeUnit.SECONDS);
 		}
 		assertThat(this.started.get() + this.failed.get()).isEqualTo(RUNS);
 		assertThat(this.started).hasValueGreaterThan(RUNS / 10);
@@ -141,9 +141,9 @@ class LifespansRaceTests {
 				assertThat(this.acquired).hasSize(count);
 				this.parts.forEach((part) -> assertThat(part.held().block()).isEqualTo(part.number));
 			}
-			((end % 2 == 0) ? lifespans.stop() : this.scopes.close()).block(Duration.ofSeconds(10));
+			((end % 2 == 0) ? lifespans.stop() : this.scopes.close()).block(Duration.ofSeconds(30));
 			check();
-			this.scopes.close().block(Duration.ofSeconds(10));
+			this.scopes.close().block(Duration.ofSeconds(30));
 		}
 
 		private void check() {

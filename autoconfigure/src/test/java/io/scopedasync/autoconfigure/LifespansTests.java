@@ -282,7 +282,7 @@ class LifespansTests {
 		Lifespans lifespans = new Lifespans(this.scopes.application(), ScopeClock.of(this.time), this.members,
 				Schedulers.single(), this.startup);
 		lifespans.start().subscribe(null, this.ends::add, over::countDown);
-		assertThat(over.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(over.await(30, TimeUnit.SECONDS)).isTrue();
 		lifespans.stop().subscribe();
 		assertThat(this.events).last().asString().isEqualTo("release 0 completed");
 	}

@@ -31,7 +31,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 class ScopedAsyncLeakDetectionAutoConfigurationTests {
 
 	/** Time stands still while a context closes, so each test ends what it opened. */
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
 		.withConfiguration(AutoConfigurations.of(ScopedAsyncAutoConfiguration.class,

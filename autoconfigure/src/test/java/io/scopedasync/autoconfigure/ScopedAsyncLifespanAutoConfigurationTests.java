@@ -57,7 +57,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 @ExtendWith(OutputCaptureExtension.class)
 class ScopedAsyncLifespanAutoConfigurationTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	/** What happened to the lifespans of all contexts, which tests start one by one. */
 	private static final List<String> EVENTS = new CopyOnWriteArrayList<>();
@@ -291,7 +291,7 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 			.run((context) -> EVENTS.add(context.getStartupFailure().getCause().getMessage())));
 		Stuck.reached = new CountDownLatch(1);
 		starting.start();
-		assertThat(Stuck.reached.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(Stuck.reached.await(30, TimeUnit.SECONDS)).isTrue();
 		starting.interrupt();
 		starting.join(LIMIT.toMillis());
 		assertThat(EVENTS).contains("release sound").last().asString().contains("The start was interrupted");
@@ -312,7 +312,7 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 		});
 		Stuck.reached = new CountDownLatch(1);
 		starting.start();
-		assertThat(Stuck.reached.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(Stuck.reached.await(30, TimeUnit.SECONDS)).isTrue();
 		context.close();
 		starting.join(LIMIT.toMillis());
 		assertThat(EVENTS).contains("release sound").last().asString().contains("The start was interrupted");
@@ -489,7 +489,7 @@ class ScopedAsyncLifespanAutoConfigurationTests {
 		private AsyncResource<Boolean> meets() {
 			return AsyncResource.of(() -> Mono.fromCallable(() -> {
 				this.both.countDown();
-				return this.both.await(10, TimeUnit.SECONDS);
+				return this.both.await(30, TimeUnit.SECONDS);
 			}).filter((met) -> met), (value, exit) -> Mono.empty());
 		}
 

@@ -31,7 +31,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class ScopedAsyncObservationAutoConfigurationTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final ApplicationContextRunner withoutRegistry = new ApplicationContextRunner().withConfiguration(
 			AutoConfigurations.of(ScopedAsyncAutoConfiguration.class, ScopedAsyncObservationAutoConfiguration.class));

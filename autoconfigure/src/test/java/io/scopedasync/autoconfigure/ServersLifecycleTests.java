@@ -53,7 +53,7 @@ import static org.awaitility.Awaitility.await;
 @ExtendWith(OutputCaptureExtension.class)
 class ServersLifecycleTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	@Test
 	@Case(163)
@@ -75,7 +75,7 @@ class ServersLifecycleTests {
 			assertThat(ask(caller, "late")).isEqualTo("late through quotes");
 			assertThat(closed).isNotDone();
 			caller.close();
-			closed.get(10, TimeUnit.SECONDS);
+			closed.get(30, TimeUnit.SECONDS);
 		}
 		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> quotes.acquire().block(LIMIT));
 		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> echo.acquire().block(LIMIT));

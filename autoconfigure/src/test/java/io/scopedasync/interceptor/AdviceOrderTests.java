@@ -57,7 +57,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 class AdviceOrderTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(5);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final String FAILED = "release a failed: java.lang.IllegalStateException: not yet";
 
@@ -72,7 +72,7 @@ class AdviceOrderTests {
 			assertThat(bean.future(Thread.currentThread())).succeedsWithin(LIMIT).asString().startsWith("async-");
 			CountDownLatch done = new CountDownLatch(1);
 			bean.nothing(done);
-			assertThat(done.await(5, TimeUnit.SECONDS)).isTrue();
+			assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();
 			assertThat(journal.entries()).filteredOn((entry) -> entry.startsWith("acquired on"))
 				.hasSize(2)
 				.allMatch((entry) -> entry.startsWith("acquired on async-"));
@@ -125,7 +125,7 @@ class AdviceOrderTests {
 			assertThatExceptionOfType(InvocationRejectedException.class).isThrownBy(bean::blocking);
 			assertThat(one.statistics().waiting()).isOne();
 			permit.close();
-			assertThat(first.get(5, TimeUnit.SECONDS)).isEqualTo("value");
+			assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo("value");
 			assertThat(Mono.zip(bean.mono(), bean.mono()).block(LIMIT)).isNotNull();
 		});
 	}

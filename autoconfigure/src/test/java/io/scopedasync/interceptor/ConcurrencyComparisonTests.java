@@ -45,7 +45,7 @@ class ConcurrencyComparisonTests {
 
 	private static final int CALLERS = 20;
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final Map<String, BiFunction<Calls, Body, CompletableFuture<?>>> KINDS = new LinkedHashMap<>();
 

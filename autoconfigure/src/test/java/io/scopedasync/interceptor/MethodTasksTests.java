@@ -31,7 +31,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @Timeout(60)
 class MethodTasksTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	@Test
 	@Case(138)
@@ -48,7 +48,7 @@ class MethodTasksTests {
 	@Test
 	@Case(138)
 	void aFuturesCallerHearsAfterItsTasks() {
-		joins((methods) -> methods.future().orTimeout(10, TimeUnit.SECONDS).join());
+		joins((methods) -> methods.future().orTimeout(30, TimeUnit.SECONDS).join());
 	}
 
 	@Test

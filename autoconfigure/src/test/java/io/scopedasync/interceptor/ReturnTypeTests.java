@@ -46,7 +46,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  */
 class ReturnTypeTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(5);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private AnnotationConfigApplicationContext context;
 
@@ -148,11 +148,11 @@ class ReturnTypeTests {
 
 	@Test
 	void future() throws Exception {
-		assertThat(this.methods.future(null).get(5, TimeUnit.SECONDS)).isEqualTo("value");
+		assertThat(this.methods.future(null).get(30, TimeUnit.SECONDS)).isEqualTo("value");
 		scopedOnce("completed");
 		IOException error = new IOException("broken");
 		assertThatExceptionOfType(CompletionException.class)
-			.isThrownBy(() -> this.methods.future(error).orTimeout(5, TimeUnit.SECONDS).join())
+			.isThrownBy(() -> this.methods.future(error).orTimeout(30, TimeUnit.SECONDS).join())
 			.havingCause()
 			.isSameAs(error);
 		assertThat(this.journal.entries()).last().isEqualTo("release a failed: java.io.IOException: broken");

@@ -44,7 +44,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  */
 class ScopedAsyncTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(5);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	/** Stands still but where a test lets it pass. */
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();

@@ -86,7 +86,7 @@ class LeakDetectorTests {
 		Scope outer = this.scopes.open("outer");
 		this.time.advanceTimeBy(Duration.ofSeconds(30));
 		Scope scope = outer.child("import");
-		scope.enter(AsyncResource.just("c").named("connection")).block(Duration.ofSeconds(10));
+		scope.enter(AsyncResource.just("c").named("connection")).block(Duration.ofSeconds(30));
 		this.time.advanceTimeBy(Duration.ofMinutes(10));
 		assertThat(this.found).extracting(Leak::scope).containsExactly("outer", "import");
 		Leak leak = this.found.get(1);
@@ -108,7 +108,7 @@ class LeakDetectorTests {
 		this.detector.start();
 		Scope scope = this.scopes.open("import");
 		this.time.advanceTimeBy(Duration.ofSeconds(75));
-		scope.close().block(Duration.ofSeconds(10));
+		scope.close().block(Duration.ofSeconds(30));
 		assertThat(this.recovered).isEmpty();
 		this.time.advanceTimeBy(Duration.ofSeconds(5));
 		assertThat(this.recovered).extracting(Leak::scope).containsExactly("import");
@@ -125,8 +125,8 @@ class LeakDetectorTests {
 		for (int i = 1; i <= 2; i++) {
 			Scope old = this.scopes.open("old");
 			Scope young = this.scopes.open("young");
-			old.enter(left).block(Duration.ofSeconds(10));
-			young.enter(right).block(Duration.ofSeconds(10));
+			old.enter(left).block(Duration.ofSeconds(30));
+			young.enter(right).block(Duration.ofSeconds(30));
 			CompletableFuture<Permit> waiting = old.enter(right).toFuture();
 			CompletableFuture<Permit> failing = young.enter(left).toFuture();
 			this.time.advanceTimeBy(Duration.ofSeconds(5));
@@ -134,9 +134,9 @@ class LeakDetectorTests {
 			this.time.advanceTimeBy(Duration.ofSeconds(5));
 			assertThat(this.leaks.count(LeakReason.DEADLOCK)).isEqualTo(i);
 			assertThat(failing).isCompletedExceptionally();
-			young.close().block(Duration.ofSeconds(10));
+			young.close().block(Duration.ofSeconds(30));
 			assertThat(waiting).isCompleted();
-			old.close().block(Duration.ofSeconds(10));
+			old.close().block(Duration.ofSeconds(30));
 		}
 		Leak leak = this.found.get(0);
 		assertThat(leak.reason()).isEqualTo(LeakReason.DEADLOCK);
@@ -161,7 +161,7 @@ class LeakDetectorTests {
 		this.time.advanceTimeBy(Duration.ofSeconds(65));
 		assertThat(this.leaks.count(LeakReason.OVERDUE)).isEqualTo(100);
 		assertThat(output).containsOnlyOnce("Leak (overdue): scope");
-		open.forEach((scope) -> scope.close().block(Duration.ofSeconds(10)));
+		open.forEach((scope) -> scope.close().block(Duration.ofSeconds(30)));
 		this.time.advanceTimeBy(Duration.ofSeconds(5));
 		assertThat(this.leaks.recovered()).isEqualTo(100);
 		assertThat(output).containsOnlyOnce("Recovered: scope");
@@ -173,7 +173,7 @@ class LeakDetectorTests {
 		for (int i = 0; i < 100; i++) {
 			Scope scope = this.scopes.open("import");
 			this.time.advanceTimeBy(Duration.ofSeconds(50));
-			scope.close().block(Duration.ofSeconds(10));
+			scope.close().block(Duration.ofSeconds(30));
 		}
 		assertThat(this.found).isEmpty();
 	}
@@ -207,10 +207,10 @@ class LeakDetectorTests {
 		this.detector.start();
 		Scope scope = this.scopes.open("import");
 		this.time.advanceTimeBy(Duration.ofSeconds(65));
-		scope.close().block(Duration.ofSeconds(10));
+		scope.close().block(Duration.ofSeconds(30));
 		WeakReference<Scope> closed = new WeakReference<>(scope);
 		scope = null;
-		Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> {
+		Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
 			System.gc();
 			return closed.get() == null;
 		});

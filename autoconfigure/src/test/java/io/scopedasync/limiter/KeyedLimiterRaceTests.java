@@ -17,7 +17,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @Timeout(60)
 class KeyedLimiterRaceTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private static final int ROUNDS = 20_000;
 
@@ -49,7 +49,7 @@ class KeyedLimiterRaceTests {
 				wrong.incrementAndGet();
 			}
 		}
-		other.get(10, TimeUnit.SECONDS);
+		other.get(30, TimeUnit.SECONDS);
 		assertThat(wrong).hasValue(0);
 	}
 
@@ -61,7 +61,7 @@ class KeyedLimiterRaceTests {
 
 	private static void await(CyclicBarrier barrier) {
 		try {
-			barrier.await(10, TimeUnit.SECONDS);
+			barrier.await(30, TimeUnit.SECONDS);
 		}
 		catch (Exception ex) {
 			throw new IllegalStateException(ex);

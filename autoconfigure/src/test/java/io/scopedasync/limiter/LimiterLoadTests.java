@@ -140,7 +140,7 @@ class LimiterLoadTests {
 				.until(() -> limiter.statistics().waiting() == waiting);
 		}
 		held.close();
-		assertThat(ends.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(ends.await(30, TimeUnit.SECONDS)).isTrue();
 		assertThat(order).containsExactlyElementsOf(IntStream.range(0, callers).boxed().toList());
 	}
 

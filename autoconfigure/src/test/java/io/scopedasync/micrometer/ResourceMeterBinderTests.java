@@ -36,7 +36,7 @@ class ResourceMeterBinderTests {
 		new ResourceMeterBinder(List.of(measured)).bindTo(this.registry);
 		measured = null;
 		WeakReference<Object> collected = new WeakReference<>(new Object());
-		Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> {
+		Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
 			System.gc();
 			return collected.get() == null;
 		});

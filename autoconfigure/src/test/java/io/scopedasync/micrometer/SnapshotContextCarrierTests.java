@@ -44,7 +44,7 @@ class SnapshotContextCarrierTests {
 			restored(captured, "ann");
 			assertThat(USER.get()).isEqualTo("bob");
 			USER.remove();
-		}).get(10, TimeUnit.SECONDS);
+		}).get(30, TimeUnit.SECONDS);
 	}
 
 	@Test

@@ -36,7 +36,7 @@ class ConnectionsRaceTests {
 				.toList();
 			CompletableFuture<Void> other = CompletableFuture.runAsync(() -> batch.forEach(Run::comeAndGo));
 			batch.forEach(Run::close);
-			other.get(10, TimeUnit.SECONDS);
+			other.get(30, TimeUnit.SECONDS);
 			for (Run run : batch) {
 				assertThat(run.mistake()).isNull();
 			}

@@ -268,7 +268,7 @@ class ServerExitTests {
 		await().until(() -> bound.get() != null);
 		IllegalStateException broken = new IllegalStateException("broken");
 		bound.get().channel().pipeline().fireExceptionCaught(broken);
-		assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
 		assertThat(error).hasValue(broken);
 		assertThat(isRefused(bound.get())).isTrue();
 		assertThat(output).contains("Server 'echo' stops after an error");
@@ -288,7 +288,7 @@ class ServerExitTests {
 			awaitRefused(server);
 			assertThat(caller.ask("still there")).isEqualTo("still there");
 			caller.close();
-			assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+			assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
 			assertThat(error.get()).isInstanceOf(IOException.class).hasMessageContaining("closed from outside");
 		}
 		this.scope.close().block(LIMIT);

@@ -109,7 +109,7 @@ class ServerRaceTests {
 		assertThat(server.connections()).isEmpty();
 		assertThat(resource.usage().active()).isZero();
 		for (Future<?> client : clients) {
-			client.get(60, TimeUnit.SECONDS);
+			client.get(300, TimeUnit.SECONDS);
 		}
 	}
 

@@ -113,7 +113,7 @@ class ServerTests {
 		assertThat(caller.get().ask("two")).isEqualTo("two");
 		assertThat(ended.getCount()).isOne();
 		caller.get().close();
-		assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
 	}
 
 	@Test
@@ -145,7 +145,7 @@ class ServerTests {
 		served.subscribe(null, null, ended::countDown);
 		await().until(() -> bound.get() != null);
 		bound.get().stop();
-		assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+		assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
 	}
 
 	@Test

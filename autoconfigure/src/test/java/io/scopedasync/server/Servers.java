@@ -67,7 +67,7 @@ final class Servers {
 	static void awaitAcceptLoop() throws Exception {
 		for (int i = 0; i < 2; i++) {
 			LOOP.onServerSelect(true).next().submit(() -> {
-			}).get(10, TimeUnit.SECONDS);
+			}).get(30, TimeUnit.SECONDS);
 		}
 	}
 

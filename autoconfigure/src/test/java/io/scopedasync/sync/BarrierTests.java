@@ -26,7 +26,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 @Timeout(60)
 class BarrierTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(10);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final AsyncScopes scopes = AsyncScopes.create();
 
@@ -127,7 +127,7 @@ class BarrierTests {
 		CompletableFuture<Integer> mono = this.scopes.with((scope) -> this.barrier.await()).toFuture();
 		List<Integer> all = new ArrayList<>();
 		for (CompletableFuture<Integer> one : List.of(blocking, future, mono)) {
-			all.add(one.get(10, TimeUnit.SECONDS));
+			all.add(one.get(30, TimeUnit.SECONDS));
 		}
 		assertThat(all).containsExactlyInAnyOrder(0, 1, 2);
 		assertThat(this.scopes.openScopes()).isEmpty();

@@ -38,7 +38,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 @Timeout(60)
 class ConditionTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(20);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
@@ -315,7 +315,7 @@ class ConditionTests {
 		Awaitility.await().atMost(LIMIT).until(() -> this.changed.waiting() == 4);
 		this.flag.set(true);
 		this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).block(LIMIT);
-		CompletableFuture.allOf(blocking, blocked, future, flux).get(20, TimeUnit.SECONDS);
+		CompletableFuture.allOf(blocking, blocked, future, flux).get(30, TimeUnit.SECONDS);
 		assertThat(results).containsExactlyInAnyOrder("blocking", "blocked", "future", "flux");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 	}
@@ -345,7 +345,7 @@ class ConditionTests {
 		Awaitility.await().atMost(LIMIT).until(() -> this.lock.statistics().waiting() == 1);
 		assertThat(heard).isNotDone();
 		other.close();
-		assertThat(heard.get(20, TimeUnit.SECONDS)).isEqualTo("interrupted true, held true");
+		assertThat(heard.get(30, TimeUnit.SECONDS)).isEqualTo("interrupted true, held true");
 	}
 
 	@Test

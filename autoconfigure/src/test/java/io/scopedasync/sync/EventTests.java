@@ -107,9 +107,9 @@ class EventTests {
 			.toFuture();
 		org.awaitility.Awaitility.await().atMost(LIMIT).until(() -> this.event.waiting() == 3);
 		this.event.set();
-		assertThat(blocking.get(10, TimeUnit.SECONDS)).isEqualTo("blocking");
-		assertThat(future.get(10, TimeUnit.SECONDS)).isEqualTo("future");
-		assertThat(flux.get(10, TimeUnit.SECONDS)).containsExactly("flux");
+		assertThat(blocking.get(30, TimeUnit.SECONDS)).isEqualTo("blocking");
+		assertThat(future.get(30, TimeUnit.SECONDS)).isEqualTo("future");
+		assertThat(flux.get(30, TimeUnit.SECONDS)).containsExactly("flux");
 	}
 
 	@Test

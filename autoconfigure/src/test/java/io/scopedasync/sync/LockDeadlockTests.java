@@ -69,7 +69,7 @@ class LockDeadlockTests {
 
 	private void theSecondFails(CompletableFuture<String> first, CompletableFuture<String> second) {
 		assertThat(this.found).hasSize(1);
-		assertThat(second).failsWithin(Duration.ofSeconds(10))
+		assertThat(second).failsWithin(Duration.ofSeconds(30))
 			.withThrowableOfType(ExecutionException.class)
 			.withCauseInstanceOf(DeadlockException.class);
 		assertThat(first).isCompletedWithValue("both");

@@ -41,7 +41,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 @Timeout(60)
 class LockTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(20);
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
@@ -100,7 +100,7 @@ class LockTests {
 			awaitWaiting(i + 1);
 		}
 		held.close();
-		assertThat(ends.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(ends.await(30, TimeUnit.SECONDS)).isTrue();
 		assertThat(this.order)
 			.containsExactlyElementsOf(IntStream.range(0, callers).mapToObj(String::valueOf).toList());
 	}
@@ -234,7 +234,7 @@ class LockTests {
 			.block(LIMIT)).isFalse();
 		assertThat(this.scopes.useFuture(this.lock, (hold) -> CompletableFuture.completedFuture("x"))
 			.thenApply((value) -> this.lock.statistics().held())
-			.get(20, TimeUnit.SECONDS)).isFalse();
+			.get(30, TimeUnit.SECONDS)).isFalse();
 		assertThat(this.scopes.<Hold, String>useBlocking(this.lock, (hold) -> "x")).isEqualTo("x");
 		assertThat(this.lock.statistics().held()).isFalse();
 	}

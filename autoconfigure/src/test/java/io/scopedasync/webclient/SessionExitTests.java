@@ -63,7 +63,7 @@ class SessionExitTests {
 	@Test
 	void closesTheConnectionOfARequestWithoutAnAnswer() throws Exception {
 		Disposable call = this.scopes.use(this.session, (session) -> get("/silent")).subscribe();
-		assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(this.asked.await(30, TimeUnit.SECONDS)).isTrue();
 		call.dispose();
 		assertWholeAndNothingOpen();
 	}
@@ -80,7 +80,7 @@ class SessionExitTests {
 						.bodyToFlux(byte[].class)
 						.doOnNext((bytes) -> reading.countDown()))
 			.subscribe();
-		assertThat(reading.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(reading.await(30, TimeUnit.SECONDS)).isTrue();
 		call.dispose();
 		assertWholeAndNothingOpen();
 	}
@@ -196,7 +196,7 @@ class SessionExitTests {
 					get("/silent").subscribe(request::complete, request::completeExceptionally);
 					return new CompletableFuture<>();
 				}).handle((value, error) -> request).thenCompose((failing) -> failing.handle((value, error) -> error)));
-		assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(this.asked.await(30, TimeUnit.SECONDS)).isTrue();
 		time.advanceTimeBy(Duration.ofMillis(300));
 		assertThat(outermost).succeedsWithin(BOUND);
 		assertThat(request).failsWithin(BOUND)
@@ -223,7 +223,7 @@ class SessionExitTests {
 	}
 
 	private static Mono<Boolean> awaited(CountDownLatch latch) {
-		return Mono.fromCallable(() -> latch.await(20, TimeUnit.SECONDS)).subscribeOn(Schedulers.boundedElastic());
+		return Mono.fromCallable(() -> latch.await(30, TimeUnit.SECONDS)).subscribeOn(Schedulers.boundedElastic());
 	}
 
 	private void assertWholeAndNothingOpen() {

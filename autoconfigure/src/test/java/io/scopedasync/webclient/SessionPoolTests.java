@@ -143,7 +143,7 @@ class SessionPoolTests {
 			return Mono.fromFuture(gate);
 		}).build();
 		Disposable borrower = this.scopes.use(this.session, (session) -> hello()).subscribe();
-		Mono.fromCallable(() -> begun.await(20, TimeUnit.SECONDS))
+		Mono.fromCallable(() -> begun.await(30, TimeUnit.SECONDS))
 			.subscribeOn(Schedulers.boundedElastic())
 			.block(BOUND);
 		borrower.dispose();
@@ -316,7 +316,7 @@ class SessionPoolTests {
 		CountDownLatch all = new CountDownLatch(sessions);
 		Flux.range(0, sessions).flatMap((i) -> this.scopes.use(this.session, (session) -> {
 			all.countDown();
-			return Mono.fromCallable(() -> all.await(20, TimeUnit.SECONDS))
+			return Mono.fromCallable(() -> all.await(30, TimeUnit.SECONDS))
 				.subscribeOn(Schedulers.boundedElastic())
 				.then(hello());
 		}), sessions).then().block(BOUND);

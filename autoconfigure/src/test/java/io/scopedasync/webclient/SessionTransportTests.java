@@ -107,7 +107,7 @@ class SessionTransportTests {
 		this.scopes.use(this.session, (session) -> get("/protocol")).block(BOUND);
 		Set<Channel> before = Set.copyOf(this.open);
 		Disposable call = this.scopes.use(this.session, (session) -> get("/silent")).subscribe();
-		assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(this.asked.await(30, TimeUnit.SECONDS)).isTrue();
 		call.dispose();
 		Awaitility.await().atMost(BOUND).untilAsserted(() -> assertThat(this.silenced).hasValue(1));
 		CountDownLatch reading = new CountDownLatch(1);
@@ -120,7 +120,7 @@ class SessionTransportTests {
 						.bodyToFlux(byte[].class)
 						.doOnNext((bytes) -> reading.countDown()))
 			.subscribe();
-		assertThat(reading.await(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(reading.await(30, TimeUnit.SECONDS)).isTrue();
 		endless.dispose();
 		assertWhole();
 		assertThat(this.open).containsAll(before);
@@ -137,7 +137,7 @@ class SessionTransportTests {
 			assertWhole();
 			assertThat(proxy.asked()).as("the connection is used again").hasSize(1);
 			Disposable call = this.scopes.use(this.session, (session) -> get("/silent")).subscribe();
-			assertThat(this.asked.await(20, TimeUnit.SECONDS)).isTrue();
+			assertThat(this.asked.await(30, TimeUnit.SECONDS)).isTrue();
 			call.dispose();
 			assertWhole();
 			Awaitility.await()
