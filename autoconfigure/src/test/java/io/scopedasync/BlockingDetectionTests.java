@@ -1,13 +1,18 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.JRE;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
+import reactor.test.scheduler.VirtualTimeScheduler;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /**
@@ -24,6 +29,24 @@ class BlockingDetectionTests {
 		})).subscribeOn(Schedulers.parallel());
 		assertThatThrownBy(() -> blocking.block(Duration.ofSeconds(30)))
 			.hasStackTraceContaining("BlockingOperationError");
+	}
+
+	@Test
+	void virtualTimePassesWhileReactorThreadsSetTimers() {
+		VirtualTimeScheduler time = VirtualTimeScheduler.create();
+		CompletableFuture<Long> timers = Flux.range(0, 200_000)
+			.parallel()
+			.runOn(Schedulers.parallel())
+			.doOnNext((number) -> time.schedule(() -> {
+			}, 1 + number % 10, TimeUnit.MILLISECONDS).dispose())
+			.sequential()
+			.count()
+			.toFuture();
+		while (!timers.isDone()) {
+			time.advanceTimeBy(Duration.ofMillis(1));
+		}
+		assertThat(timers).isCompletedWithValue(200_000L);
+		time.dispose();
 	}
 
 }
