@@ -27,7 +27,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @ExtendWith(QuietScopes.class)
 class ScopeInteractionTests {
 
-	private static final Duration LIMIT = Duration.ofSeconds(30);
+	private static final Duration LIMIT = Duration.ofSeconds(10);
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
 
