@@ -36,7 +36,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * A conversation over a web socket is a request that goes on until one of the two hangs
  * up.
  */
-@Timeout(30)
+@Timeout(60)
 class WebSocketServerTests {
 
 	private static final Duration GRACE = Duration.ofSeconds(5);

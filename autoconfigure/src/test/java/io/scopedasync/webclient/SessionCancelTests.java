@@ -38,7 +38,9 @@ class SessionCancelTests {
 	@Test
 	void aCancelBetweenAnswerAndBodyDropsNoError() {
 		Hooks.onErrorDropped(this.dropped::add);
-		SessionResource session = this.upstream.session("quotes").build();
+		SessionResource session = this.upstream.session("quotes").size(1, 1).build();
+		// Else it is made on another thread, which begins the body then.
+		session.warmUp().block(BOUND);
 		BaseSubscriber<String> caller = new BaseSubscriber<>() {
 		};
 		this.scopes.use(session, (own) -> own.client().get().uri("/text").exchangeToMono((response) -> {

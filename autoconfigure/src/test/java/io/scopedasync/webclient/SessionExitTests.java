@@ -185,9 +185,14 @@ class SessionExitTests {
 
 	@Test
 	void endsARequestWithTheDeadlineOfItsScope() throws Exception {
-		// That of the scopes only: the session's limits pass by themselves.
 		VirtualTimeScheduler time = VirtualTimeScheduler.create();
 		AsyncScopes timed = AsyncScopes.builder().clock(ScopeClock.of(time)).build();
+		// Else a slow connect alone is too long for what the scope has left.
+		this.session = this.upstream.session("quotes")
+			.size(0, 1)
+			.clock(ScopeClock.of(time))
+			.drainTimeout(Duration.ofMillis(200))
+			.build();
 		// The scope joins the session of the outer one, which goes on.
 		ScopeSpec inner = ScopeSpec.of("inner").entering(this.session).timeout(Duration.ofMillis(300));
 		CompletableFuture<String> request = new CompletableFuture<>();
@@ -198,6 +203,8 @@ class SessionExitTests {
 				}).handle((value, error) -> request).thenCompose((failing) -> failing.handle((value, error) -> error)));
 		assertThat(this.asked.await(30, TimeUnit.SECONDS)).isTrue();
 		time.advanceTimeBy(Duration.ofMillis(300));
+		assertThat(request).isNotDone();
+		time.advanceTimeBy(Duration.ofMillis(200));
 		assertThat(outermost).succeedsWithin(BOUND);
 		assertThat(request).failsWithin(BOUND)
 			.withThrowableThat()

@@ -166,6 +166,8 @@ class SessionPoolTests {
 		AtomicInteger inside = new AtomicInteger();
 		AtomicInteger most = new AtomicInteger();
 		AtomicInteger bodies = new AtomicInteger();
+		// Those that nobody cancels; of the others a slow machine may serve none.
+		AtomicInteger patient = new AtomicInteger();
 		Flux.range(0, 5_000).flatMap((i) -> {
 			long cancelAfter = random.nextInt(200_000);
 			long work = random.nextInt(300);
@@ -189,13 +191,18 @@ class SessionPoolTests {
 					.doOnTerminate(leave)
 					.doOnCancel(leave);
 			});
-			Mono<Long> caller = (fate == 2) ? body
-					: body.takeUntilOther(Mono.delay(Duration.ofNanos(cancelAfter * 1000L)));
+			Mono<Long> caller = body;
+			if (fate == 2) {
+				patient.incrementAndGet();
+			}
+			else {
+				caller = body.takeUntilOther(Mono.delay(Duration.ofNanos(cancelAfter * 1000L)));
+			}
 			return caller.subscribeOn(Schedulers.parallel())
 				.onErrorResume(IllegalStateException.class, (error) -> Mono.empty());
 		}, 400).then().block(Duration.ofSeconds(60));
 		assertThat(most.get()).as("seed %d", seed).isBetween(1, sessions);
-		assertThat(bodies.get()).as("seed %d", seed).isGreaterThan(500);
+		assertThat(bodies.get()).as("seed %d", seed).isGreaterThanOrEqualTo(patient.get());
 		assertWhole(sessions);
 	}
 

@@ -80,8 +80,9 @@ class ShutdownTests {
 	@Test
 	void terminatedDuringALongFloodItCancelsWhatDoesNotFinishInTime() throws Exception {
 		start("--spring.lifecycle.timeout-per-shutdown-phase=3s", "--scoped-async.shutdown-timeout=1s",
-				"--scoped-async.release-timeout=2s");
-		CompletableFuture<HttpResponse<String>> answer = flood(700);
+				"--scoped-async.release-timeout=2s", "--server.netty.max-initial-line-length=64KB");
+		// Half a minute of work, however late it is seen to have begun.
+		CompletableFuture<HttpResponse<String>> answer = flood(3000);
 		terminate();
 		assertThat(answer).failsWithin(PATIENCE);
 	}

@@ -45,7 +45,8 @@ import org.springframework.test.context.DynamicPropertyRegistry;
  */
 public final class FakeUpstream implements AutoCloseable {
 
-	private static final Duration LIMIT = Duration.ofSeconds(5);
+	/** The first server of all loads much, on a busy machine for seconds. */
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final Map<String, Answers> answers = new ConcurrentHashMap<>();
 

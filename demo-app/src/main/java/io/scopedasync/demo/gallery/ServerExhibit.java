@@ -23,6 +23,8 @@ class ServerExhibit implements Exhibit {
 
 	private static final Duration THINKING = Duration.ofMillis(200);
 
+	private static final Duration ABORT = Duration.ofMillis(500);
+
 	private final AsyncScopes scopes;
 
 	ServerExhibit(AsyncScopes scopes) {
@@ -46,8 +48,9 @@ class ServerExhibit implements Exhibit {
 		ServerResource server = ServerResource
 			.http("gallery-server", this.scopes, HttpServer.create().host("127.0.0.1").port(0),
 					(request, response) -> think(response, begun, story))
-			.grace(Duration.ofSeconds(10))
-			.abortAfter(Duration.ofMillis(500))
+			// Together shorter than a release may take.
+			.grace(this.scopes.releaseTimeout().minus(ABORT.multipliedBy(2)))
+			.abortAfter(ABORT)
 			.build();
 		return this.scopes.use(server, (bound) -> {
 			story.note("server", "listens");

@@ -1,11 +1,14 @@
 package io.scopedasync.demo.gallery;
 
+import java.time.Duration;
 import java.util.List;
 
+import io.scopedasync.AsyncScopes;
 import io.scopedasync.demo.Story;
 import io.scopedasync.leak.LeakReason;
 import io.scopedasync.test.ExpectedLeaks;
 import io.scopedasync.test.NoLeakedScopes;
+import io.scopedasync.test.VirtualScopeClock;
 import org.junit.jupiter.api.Test;
 
 import org.springframework.beans.factory.annotation.Autowired;
@@ -24,6 +27,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 @AutoConfigureWebTestClient(timeout = "60s")
 @NoLeakedScopes(grace = "10s")
 class GalleryTests {
+
+	private static final Duration LIMIT = Duration.ofSeconds(60);
 
 	@Autowired
 	private WebTestClient web;
@@ -54,6 +59,22 @@ class GalleryTests {
 	@Test
 	void unknownMemberIsNotFound() {
 		this.web.get().uri("/gallery/nothing").exchange().expectStatus().isNotFound();
+	}
+
+	/** Here they are longer. */
+	@Test
+	void serverIsShownWithTheLimitsOfTheApplicationToo() {
+		// However slow the machine is, none of the limits passes meanwhile.
+		try (VirtualScopeClock time = VirtualScopeClock.create()) {
+			AsyncScopes scopes = AsyncScopes.builder()
+				.clock(time.clock())
+				.releaseTimeout(Duration.ofSeconds(2))
+				.build();
+			Story.Report report = Story.of(new ServerExhibit(scopes)::show).block(LIMIT);
+			assertThat(report).isNotNull();
+			assertThat(report.error()).isNull();
+			assertThat(report.result()).isEqualTo("42");
+		}
 	}
 
 	private Story.Report show(String path) {
