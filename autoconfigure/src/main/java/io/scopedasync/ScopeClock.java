@@ -20,11 +20,11 @@ public final class ScopeClock {
 
 	private static final ScopeClock SYSTEM = new ScopeClock(Schedulers.parallel(), true);
 
-	private final Scheduler scheduler;
-
 	private final boolean system;
 
-	private ScopeClock(Scheduler scheduler, boolean system) {
+	private volatile Scheduler scheduler;
+
+	ScopeClock(Scheduler scheduler, boolean system) {
 		this.scheduler = scheduler;
 		this.system = system;
 	}
@@ -80,7 +80,20 @@ public final class ScopeClock {
 	 * @return cancels it
 	 */
 	public Disposable scheduleNanos(Runnable task, long delay) {
-		return this.scheduler.schedule(task, Math.max(0, delay), TimeUnit.NANOSECONDS);
+		return timers().schedule(task, Math.max(0, delay), TimeUnit.NANOSECONDS);
+	}
+
+	/**
+	 * Reactor's own may be shut down and be another one from then on: when the first to
+	 * ask for it was a test in virtual time, for instance.
+	 */
+	private Scheduler timers() {
+		Scheduler timers = this.scheduler;
+		if (this.system && timers.isDisposed()) {
+			timers = Schedulers.parallel();
+			this.scheduler = timers;
+		}
+		return timers;
 	}
 
 	/**

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -150,13 +151,22 @@ public final class LeakDetector {
 	}
 
 	private void endLost() {
-		for (Scope scope : this.scopes.takeLost()) {
-			this.reported.remove(scope.id());
-			this.leaks.report(Leak.of(LeakReason.LOST, scope),
-					"Nobody can end it any more, so it was ended and gave back what it held: look who forgot "
-							+ "the publisher, the future or the scope itself.");
-			scope.cancel("nobody can reach it any more");
+		List<Scope> lost = this.scopes.takeLost();
+		try {
+			lost.forEach(this::lost);
 		}
+		finally {
+			// After all were reported: one takes along those inside it, which then hold
+			// nothing any more.
+			lost.forEach((scope) -> scope.cancel("nobody can reach it any more"));
+		}
+	}
+
+	private void lost(Scope scope) {
+		this.reported.remove(scope.id());
+		this.leaks.report(Leak.of(LeakReason.LOST, scope),
+				"Nobody can end it any more, so it was ended and gave back what it held: look who forgot "
+						+ "the publisher, the future or the scope itself.");
 	}
 
 	private void deadlocked(Deadlock deadlock) {

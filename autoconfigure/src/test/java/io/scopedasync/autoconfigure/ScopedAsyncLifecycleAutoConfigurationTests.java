@@ -1,5 +1,6 @@
 package io.scopedasync.autoconfigure;
 
+import java.lang.ref.Reference;
 import java.time.Duration;
 
 import org.junit.jupiter.api.Test;
@@ -12,6 +13,7 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import reactor.core.publisher.Mono;
 
 import io.scopedasync.AsyncScopes;
+import io.scopedasync.Scope;
 import io.scopedasync.ScopeClosedException;
 import io.scopedasync.webclient.SessionResource;
 
@@ -38,8 +40,11 @@ class ScopedAsyncLifecycleAutoConfigurationTests {
 
 	@Test
 	void endsWhatIsOpenAfterTheShutdownTimeout(CapturedOutput output) {
+		Scope[] open = new Scope[1];
 		this.runner.withPropertyValues("scoped-async.shutdown-timeout=200ms")
-			.run((context) -> context.getBean(AsyncScopes.class).open("import"));
+			.run((context) -> open[0] = context.getBean(AsyncScopes.class).open("import"));
+		// Or else it could be lost before.
+		Reference.reachabilityFence(open);
 		assertThat(output).contains("Leak (at-close): 1 scope was still open").contains("- 'import' open for");
 	}
 

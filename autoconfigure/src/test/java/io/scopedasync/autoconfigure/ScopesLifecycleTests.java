@@ -64,7 +64,11 @@ class ScopesLifecycleTests {
 		this.time.advanceTimeBy(Duration.ofMillis(100));
 		assertThat(this.stopped).hasValue(1);
 		assertThat(this.lifecycle.isRunning()).isFalse();
-		assertThat(output).contains("All scopes closed: nothing was left open").doesNotContain("WARN");
+		assertThat(this.leaks.count(LeakReason.AT_CLOSE)).isZero();
+		// What other tests have left behind may warn at the same time.
+		assertThat(output.getAll().lines().filter((line) -> line.contains("All scopes closed: nothing was left open")))
+			.isNotEmpty()
+			.noneMatch((line) -> line.contains("WARN"));
 		assertThatExceptionOfType(ScopeClosedException.class).isThrownBy(() -> this.scopes.open("import"));
 	}
 

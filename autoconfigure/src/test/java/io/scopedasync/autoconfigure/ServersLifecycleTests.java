@@ -49,7 +49,7 @@ import static org.awaitility.Awaitility.await;
  * Tests for {@link ServersLifecycle}, in an application that holds a server while it
  * runs.
  */
-@Timeout(30)
+@Timeout(120)
 @ExtendWith(OutputCaptureExtension.class)
 class ServersLifecycleTests {
 
@@ -103,7 +103,7 @@ class ServersLifecycleTests {
 
 	private static Socket connect(Server server) throws IOException {
 		Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
-		socket.setSoTimeout(10_000);
+		socket.setSoTimeout(30_000);
 		return socket;
 	}
 

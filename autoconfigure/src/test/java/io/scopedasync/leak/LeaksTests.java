@@ -58,7 +58,10 @@ class LeaksTests {
 	@Test
 	void saysThatAllScopesClosed(CapturedOutput output) {
 		this.leaks.reportAtClose(List.of());
-		assertThat(output).contains("All scopes closed: nothing was left open").doesNotContain("WARN");
+		// What other tests have left behind may warn at the same time.
+		assertThat(output.getAll().lines().filter((line) -> line.contains("All scopes closed: nothing was left open")))
+			.isNotEmpty()
+			.noneMatch((line) -> line.contains("WARN"));
 	}
 
 	@Test

@@ -164,6 +164,10 @@ class LostScopeTests {
 			return this.leaks.count(LeakReason.LOST) == 2;
 		});
 		assertThat(this.events).containsExactly("inner Cancelled", "outer Cancelled");
+		// Each is reported with what it held, although the one around it took it along.
+		assertThat(this.leaks.sites()).allSatisfy((site) -> assertThat(site.latest()).singleElement()
+			.extracting(Leak::resources)
+			.isEqualTo(List.of(site.name())));
 	}
 
 	@Test

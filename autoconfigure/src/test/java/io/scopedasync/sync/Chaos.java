@@ -70,7 +70,9 @@ final class Chaos {
 		return switch (random.nextInt(8)) {
 			case 0 -> Mono.error(new Expected());
 			case 1, 2 -> Mono.<Void>empty().publishOn(this.hops).then();
-			case 3 -> Mono.fromRunnable(Thread::onSpinWait).subscribeOn(this.hops).then();
+			// Does nothing: even Thread.onSpinWait() counts as blocking.
+			case 3 -> Mono.fromRunnable(() -> {
+			}).subscribeOn(this.hops).then();
 			default -> Mono.empty();
 		};
 	}
