@@ -41,6 +41,9 @@ class DeadlockRaceTests {
 
 	private static final int RESOURCES = 8;
 
+	/** The kind of call that asks for all at once. */
+	private static final int PARTS = 19;
+
 	private final long seed = System.nanoTime();
 
 	private final AsyncScopes scopes = AsyncScopes.builder().tracked(true).build();
@@ -61,6 +64,8 @@ class DeadlockRaceTests {
 
 	private final AtomicInteger failed = new AtomicInteger();
 
+	private final AtomicInteger failedOfParts = new AtomicInteger();
+
 	private final AtomicReference<Throwable> unexpected = new AtomicReference<>();
 
 	DeadlockRaceTests() {
@@ -78,7 +83,10 @@ class DeadlockRaceTests {
 		assertThat(this.completed).hasValue(RUNS);
 		run(false);
 		assertThat(this.unexpected).hasNullValue();
-		assertThat(this.found.get()).as("deadlocks").isPositive().isEqualTo(this.failed.get());
+		// Two parts of one call may each be the youngest of a deadlock of their own.
+		assertThat(this.found.get()).as("deadlocks")
+			.isPositive()
+			.isBetween(this.failed.get(), this.failed.get() + this.failedOfParts.get());
 		assertThat(this.completed.get() + this.failed.get()).isEqualTo(2 * RUNS);
 		System.out.println(this.looks + " looks, " + this.found + " deadlocks");
 	}
@@ -105,7 +113,7 @@ class DeadlockRaceTests {
 						? CompletableFuture.supplyAsync(() -> blocking(resources, 0), threads)
 						: mono(resources, kind, ordered).toFuture();
 				call.whenComplete((value, error) -> {
-					count(error);
+					count(error, kind);
 					open.release();
 					ended.countDown();
 				});
@@ -174,7 +182,7 @@ class DeadlockRaceTests {
 				return entered.then(body);
 			});
 		}
-		if (kind == 19 && !ordered) {
+		if (kind == PARTS && !ordered) {
 			return this.scopes.use(AsyncResource.all(resources), (all) -> body);
 		}
 		Mono<String> nested = body;
@@ -198,13 +206,14 @@ class DeadlockRaceTests {
 		}
 	}
 
-	private void count(Throwable error) {
+	private void count(Throwable error, int kind) {
 		Throwable cause = (error instanceof CompletionException) ? error.getCause() : error;
 		if (cause == null) {
 			this.completed.incrementAndGet();
 		}
 		else if (cause instanceof DeadlockException) {
 			this.failed.incrementAndGet();
+			this.failedOfParts.addAndGet((kind == PARTS) ? 1 : 0);
 		}
 		else {
 			this.unexpected.compareAndSet(null, cause);

@@ -38,7 +38,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Interleavings forced one by one: what two threads may do to one scope at the worst
  * moment, and what callers may do to each other.
  */
-@Timeout(60)
+@Timeout(180)
 @ExtendWith(QuietScopes.class)
 class ScopeRaceTests {
 
@@ -239,7 +239,7 @@ class ScopeRaceTests {
 		AtomicInteger steps = new AtomicInteger();
 		CompletableFuture<Void> done = CompletableFuture.runAsync(() -> walk(steps, one));
 		walk(steps, other);
-		done.get(30, TimeUnit.SECONDS);
+		done.get(180, TimeUnit.SECONDS);
 	}
 
 	private static void walk(AtomicInteger steps, IntConsumer step) {
