@@ -57,7 +57,7 @@ class DeadlineRaceTests {
 		Flux.range(0, RUNS)
 			.flatMap((i) -> run(new Random(random.nextLong())), AT_ONCE)
 			.blockLast(Duration.ofSeconds(150));
-		await().atMost(20, TimeUnit.SECONDS).until(() -> this.scopes.openScopes().isEmpty());
+		await().atMost(60, TimeUnit.SECONDS).until(() -> this.scopes.openScopes().isEmpty());
 		this.timers.dispose();
 		assertThat(this.wrong).isEmpty();
 		assertThat(this.released).hasValue(this.acquired.get());

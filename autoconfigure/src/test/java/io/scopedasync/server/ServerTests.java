@@ -96,7 +96,7 @@ class ServerTests {
 		assertThat(state("echo connection")).isEqualTo(Scope.State.RUNNING);
 		caller.close();
 		await().untilAsserted(() -> assertThat(this.scopes.openScopes()).isEmpty());
-		assertThat(server.connections()).isEmpty();
+		await().untilAsserted(() -> assertThat(server.connections()).isEmpty());
 	}
 
 	@Test

@@ -62,7 +62,7 @@ final class Chaos {
 			thread.setDaemon(true);
 			thread.start();
 		}
-		CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new)).get(55, TimeUnit.SECONDS);
+		CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new)).get(240, TimeUnit.SECONDS);
 	}
 
 	/** What a body does after it has begun: ends, fails, or goes on elsewhere. */

@@ -24,7 +24,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * Each member under cancels, errors and thread hops at random.
  */
-@Timeout(100)
+@Timeout(300)
 class SyncRaceTests {
 
 	private Chaos chaos;
@@ -138,15 +138,16 @@ class SyncRaceTests {
 		this.chaos.run((random) -> {
 			boolean puts = random.nextBoolean();
 			Mono<Void> rest = this.chaos.rest(random).onErrorComplete();
+			AtomicInteger part = new AtomicInteger();
 			Mono<Void> run = this.chaos.scopes.with(ScopeSpec.of(puts ? "put" : "take").entering(lock), (scope) -> {
 				// Woken, and gone before it did its part.
 				scope.onExit((exit) -> (exit instanceof Exit.Cancelled) ? notEmpty.signal().then(notFull.signal())
 						: Mono.empty());
-				return puts ? rest.then(notFull.await(() -> buffer.size() < 4)).then(Mono.fromRunnable(() -> {
+				return puts ? rest.then(notFull.await(() -> buffer.size() < 4)).then(whole(part, () -> {
 					buffer.add(counts[0]++);
 					expect(buffer.size() <= 4);
 				})).then(notEmpty.signal())
-						: rest.then(notEmpty.await(() -> !buffer.isEmpty())).then(Mono.fromRunnable(() -> {
+						: rest.then(notEmpty.await(() -> !buffer.isEmpty())).then(whole(part, () -> {
 							// In order, and nothing twice.
 							expect(buffer.remove() == counts[1]++);
 						})).then(notFull.signal());
@@ -154,7 +155,11 @@ class SyncRaceTests {
 			Disposable.Swap kept = reactor.core.Disposables.swap();
 			open.add(kept);
 			kept.update(run.doOnError((error) -> expect(false)).doFinally((signal) -> open.remove(kept)).subscribe());
-			this.chaos.maybeCancel(random, kept);
+			this.chaos.maybeCancel(random, () -> {
+				if (part.compareAndSet(0, -1)) {
+					kept.dispose();
+				}
+			});
 		});
 		this.chaos.until(() -> {
 			boolean lost = lock.statistics().held() || lock.statistics().waiting() != 0
@@ -255,6 +260,19 @@ class SyncRaceTests {
 			scope.onExit((exit) -> Mono.fromRunnable(leaves));
 			return body;
 		}).subscribe(null, (error) -> expect(error instanceof Chaos.Expected));
+	}
+
+	/**
+	 * A cancel does not wait for what a body does on another thread at that moment, so it
+	 * may not come then.
+	 */
+	private static Mono<Void> whole(AtomicInteger part, Runnable action) {
+		return Mono.fromRunnable(() -> {
+			if (part.compareAndSet(0, 1)) {
+				action.run();
+				part.set(0);
+			}
+		});
 	}
 
 	private void useBlocking(AsyncResource<Hold> lock, Runnable body) {
