@@ -91,7 +91,8 @@ final class OpenConnection {
 			}
 			return options.scopes()
 				.<Void>with(options.spec(),
-						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.apply(scope)) : Mono.empty())
+						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.apply(scope))
+								: Mono.error(options.refusal()))
 				.doOnCancel(() -> exchange.cancel("its client has gone"))
 				.doOnError((error) -> this.server.handlerFailed(error, written != null))
 				.doOnTerminate(exchange::settled);

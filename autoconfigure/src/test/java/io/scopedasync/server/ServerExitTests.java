@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.netty.buffer.Unpooled;
@@ -30,6 +31,8 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
+import reactor.netty.http.client.HttpClient;
+import reactor.netty.http.server.HttpServer;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
 import static io.scopedasync.server.Servers.LIMIT;
@@ -121,6 +124,41 @@ class ServerExitTests {
 		// Its scope, which nobody waits for any more, is still in the list.
 		assertThat(this.scopes.openScopes()).extracting(Scope::name).containsExactly("echo connection");
 		stuck.tryEmitEmpty();
+	}
+
+	@Test
+	@Case(159)
+	void aRequestThatIsCancelledBeforeItsScopeIsThereIsRefused() {
+		AtomicReference<Runnable> begins = new AtomicReference<>(() -> {
+		});
+		AsyncScopes observed = AsyncScopes.builder()
+			.clock(ScopeClock.of(this.time))
+			.observer((name, caller, around) -> {
+				if (name.equals("gateway request")) {
+					begins.get().run();
+				}
+				return null;
+			})
+			.build();
+		AtomicBoolean called = new AtomicBoolean();
+		ServerResource resource = ServerResource
+			.http("gateway", observed, HttpServer.create().host("127.0.0.1").port(0), (request, response) -> {
+				called.set(true);
+				return response.sendString(Mono.just("hello"));
+			})
+			.grace(Duration.ZERO)
+			.build();
+		Scope around = observed.open("around");
+		Server server = enter(around, resource);
+		begins.set(() -> {
+			around.close().subscribe();
+			this.time.advanceTimeBy(Duration.ofMillis(1));
+		});
+		HttpClient client = HttpClient.newConnection().baseUrl("http://127.0.0.1:" + server.port());
+		assertThat(Servers.status(client, "/").block(LIMIT)).isEqualTo(503);
+		assertThat(called).isFalse();
+		around.close().block(LIMIT);
+		this.scope.close().block(LIMIT);
 	}
 
 	@Test
