@@ -75,8 +75,10 @@ class PageTests {
 		PlaywrightAssertions.setDefaultAssertionTimeout(PATIENCE);
 		this.playwright = Playwright
 			.create(new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
+		// The first start on a machine reads all of it from the disk.
 		this.browser = this.playwright.chromium()
 			.launch(new BrowserType.LaunchOptions().setExecutablePath(CHROMIUM)
+				.setTimeout(4 * PATIENCE)
 				.setArgs(List.of("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 						"--disable-background-networking", "--disable-component-update", "--disable-sync")));
 	}
