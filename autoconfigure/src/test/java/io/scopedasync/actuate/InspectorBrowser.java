@@ -61,6 +61,7 @@ abstract class InspectorBrowser {
 		PlaywrightAssertions.setDefaultAssertionTimeout(PATIENCE);
 		playwright = Playwright
 			.create(new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
+		// The first start on a machine reads all of it from the disk.
 		browser = playwright.chromium()
 			.launch(new BrowserType.LaunchOptions().setExecutablePath(CHROMIUM)
 				.setTimeout(4 * PATIENCE)
