@@ -21,7 +21,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 /**
  * What the application holds.
  */
-@Timeout(30)
+@Timeout(60)
 class ApplicationScopeTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);

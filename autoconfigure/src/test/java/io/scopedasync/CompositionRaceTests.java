@@ -38,7 +38,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * points: what a body has is held, what was acquired is released once, nothing stays
  * open. Run again with {@code -Dscopedasync.seed=} what was printed.
  */
-@Timeout(180)
+@Timeout(360)
 @ExtendWith(QuietScopes.class)
 class CompositionRaceTests {
 

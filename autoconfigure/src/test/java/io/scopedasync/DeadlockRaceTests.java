@@ -83,10 +83,10 @@ class DeadlockRaceTests {
 		assertThat(this.completed).hasValue(RUNS);
 		run(false);
 		assertThat(this.unexpected).hasNullValue();
-		// Two parts of one call may each be the youngest of a deadlock of their own.
+		// Several parts of one call may each be the youngest of a deadlock of their own.
 		assertThat(this.found.get()).as("deadlocks")
 			.isPositive()
-			.isBetween(this.failed.get(), this.failed.get() + this.failedOfParts.get());
+			.isBetween(this.failed.get(), this.failed.get() + 3 * this.failedOfParts.get());
 		assertThat(this.completed.get() + this.failed.get()).isEqualTo(2 * RUNS);
 		System.out.println(this.looks + " looks, " + this.found + " deadlocks");
 	}

@@ -135,6 +135,7 @@ class MillionScopesTests {
 	@Timeout(360)
 	@Case({ 64, 100, 105, 109, 120, 177 })
 	void everythingAcquiredIsReleased() throws Exception {
+		System.out.println("MillionScopesTests: -Dscopedasync.seed=" + SEED);
 		long began = System.nanoTime();
 		this.detector.start();
 		List<CompletableFuture<Void>> starters = new ArrayList<>();

@@ -82,14 +82,21 @@ class ScopeDepthTests {
 
 	@Test
 	@Case(29)
-	void fiveHundredTrackedScopesInsideEachOtherThatAreCancelled() {
+	void aThousandTrackedScopesInsideEachOtherThatAreCancelled() throws Exception {
 		AsyncScopes scopes = AsyncScopes.builder().tracked(true).build();
-		// The cancel goes through all operators in between, as Reactor's does: what the
-		// stack holds depends on how they are compiled.
-		Disposable call = endless(scopes, 500).subscribe();
-		assertThat(scopes.openScopes()).hasSize(500);
-		call.dispose();
-		assertThat(this.released).hasValue(500);
+		CompletableFuture<Integer> open = new CompletableFuture<>();
+		// The cancel goes through all operators in between, as Reactor's does: how much
+		// of
+		// the stack that takes depends on how they are compiled.
+		Thread thread = new Thread(null, () -> {
+			Disposable call = endless(scopes, 1_000).subscribe();
+			open.complete(scopes.openScopes().size());
+			call.dispose();
+		}, "deep", 4 << 20);
+		thread.start();
+		assertThat(open.get(30, TimeUnit.SECONDS)).isEqualTo(1_000);
+		thread.join(LIMIT.toMillis());
+		assertThat(this.released).hasValue(1_000);
 		assertThat(scopes.openScopes()).isEmpty();
 	}
 

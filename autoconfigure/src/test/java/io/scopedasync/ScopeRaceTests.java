@@ -38,7 +38,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Interleavings forced one by one: what two threads may do to one scope at the worst
  * moment, and what callers may do to each other.
  */
-@Timeout(180)
+@Timeout(360)
 @ExtendWith(QuietScopes.class)
 class ScopeRaceTests {
 

@@ -14,7 +14,8 @@ import reactor.blockhound.integration.BlockHoundIntegration;
 public final class ShortLocks implements BlockHoundIntegration {
 
 	private static final Map<String, List<String>> METHODS = Map.of(
-			// The timers of virtual time: the test that advances it holds the lock.
+			// The timers of virtual time, the only ones to use it: the test that advances
+			// it holds the lock.
 			"java.util.concurrent.PriorityBlockingQueue", List.of("offer", "poll", "peek", "remove", "size", "clear"),
 			// The timers of real time; adding one is allowed already.
 			"java.util.concurrent.ScheduledThreadPoolExecutor$DelayedWorkQueue", List.of("remove"),

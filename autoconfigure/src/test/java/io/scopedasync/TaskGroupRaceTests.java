@@ -29,7 +29,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Groups of tasks, with everything done to them at random and at once: failures, cancels
  * of tasks, group and caller, late starts.
  */
-@Timeout(300)
+@Timeout(360)
 class TaskGroupRaceTests {
 
 	private static final int RUNS = 200_000;

@@ -21,7 +21,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * What a scope holds while it changes hands: to a new owner, or back.
  */
-@Timeout(300)
+@Timeout(360)
 class UnwindingRaceTests {
 
 	private static final int ROUNDS = 5_000;

@@ -13,23 +13,30 @@ final class Exchange {
 
 	private @Nullable Scope scope;
 
-	private boolean cancelled;
+	private @Nullable String reason;
 
 	Exchange(OpenConnection connection) {
 		this.connection = connection;
 	}
 
 	/** False if it was cancelled before its scope was there: then nothing is to begin. */
-	synchronized boolean isRunning(Scope scope) {
-		this.scope = scope;
-		return !this.cancelled;
+	boolean begins(Scope scope) {
+		String early;
+		synchronized (this) {
+			this.scope = scope;
+			early = this.reason;
+		}
+		if (early != null) {
+			scope.cancel(early);
+		}
+		return early == null;
 	}
 
 	/** On any thread, also more than once: the first reason stays. */
 	void cancel(String reason) {
 		Scope running;
 		synchronized (this) {
-			this.cancelled = true;
+			this.reason = (this.reason != null) ? this.reason : reason;
 			running = this.scope;
 		}
 		if (running != null) {

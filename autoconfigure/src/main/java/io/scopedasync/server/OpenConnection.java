@@ -91,8 +91,7 @@ final class OpenConnection {
 			}
 			return options.scopes()
 				.<Void>with(options.spec(),
-						(scope) -> exchange.isRunning(scope) ? Mono.fromDirect(handler.apply(scope))
-								: Mono.error(options.refusal()))
+						(scope) -> exchange.begins(scope) ? Mono.fromDirect(handler.apply(scope)) : Mono.empty())
 				.doOnCancel(() -> exchange.cancel("its client has gone"))
 				.doOnError((error) -> this.server.handlerFailed(error, written != null))
 				.doOnTerminate(exchange::settled);

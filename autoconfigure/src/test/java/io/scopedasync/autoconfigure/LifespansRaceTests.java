@@ -39,7 +39,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Many starts and stops at random, with acquisitions that fail, are slow, hop threads, or
  * are cancelled.
  */
-@Timeout(120)
+@Timeout(360)
 class LifespansRaceTests {
 
 	private static final int RUNS = 200_000;

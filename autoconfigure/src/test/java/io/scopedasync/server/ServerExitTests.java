@@ -33,6 +33,7 @@ import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 import reactor.netty.http.client.HttpClient;
 import reactor.netty.http.server.HttpServer;
+import reactor.netty.resources.LoopResources;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
 import static io.scopedasync.server.Servers.LIMIT;
@@ -141,13 +142,13 @@ class ServerExitTests {
 			})
 			.build();
 		AtomicBoolean called = new AtomicBoolean();
-		ServerResource resource = ServerResource
-			.http("gateway", observed, HttpServer.create().host("127.0.0.1").port(0), (request, response) -> {
-				called.set(true);
-				return response.sendString(Mono.just("hello"));
-			})
-			.grace(Duration.ZERO)
-			.build();
+		// One thread accepts, serves and ends, so that the end is not only asked for.
+		LoopResources one = LoopResources.create("one", 1, true);
+		HttpServer http = HttpServer.create().host("127.0.0.1").port(0).runOn(one);
+		ServerResource resource = ServerResource.http("gateway", observed, http, (request, response) -> {
+			called.set(true);
+			return response.sendString(Mono.just("hello"));
+		}).grace(Duration.ZERO).build();
 		Scope around = observed.open("around");
 		Server server = enter(around, resource);
 		begins.set(() -> {
@@ -158,6 +159,7 @@ class ServerExitTests {
 		assertThat(Servers.status(client, "/").block(LIMIT)).isEqualTo(503);
 		assertThat(called).isFalse();
 		around.close().block(LIMIT);
+		one.disposeLater().block(LIMIT);
 		this.scope.close().block(LIMIT);
 	}
 

@@ -35,7 +35,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Real sockets opened, used, closed and dropped at random around the ends of their
  * servers.
  */
-@Timeout(180)
+@Timeout(360)
 class ServerRaceTests {
 
 	private static final int SERVERS = 110;

@@ -269,8 +269,12 @@ class SyncRaceTests {
 	private static Mono<Void> whole(AtomicInteger part, Runnable action) {
 		return Mono.fromRunnable(() -> {
 			if (part.compareAndSet(0, 1)) {
-				action.run();
-				part.set(0);
+				try {
+					action.run();
+				}
+				finally {
+					part.set(0);
+				}
 			}
 		});
 	}

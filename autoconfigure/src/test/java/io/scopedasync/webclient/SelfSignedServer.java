@@ -15,7 +15,7 @@ import reactor.netty.resources.LoopResources;
  */
 public final class SelfSignedServer implements AutoCloseable {
 
-	private static final Duration BOUND = Duration.ofSeconds(20);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
 	private final Path keyStore;
 

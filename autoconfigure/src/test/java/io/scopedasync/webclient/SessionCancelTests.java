@@ -18,7 +18,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class SessionCancelTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(20);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
 	private final Sinks.One<String> answer = Sinks.one();
 

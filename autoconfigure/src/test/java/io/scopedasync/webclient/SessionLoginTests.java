@@ -32,7 +32,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 class SessionLoginTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(20);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
 	private final AsyncScopes scopes = AsyncScopes.create();
 

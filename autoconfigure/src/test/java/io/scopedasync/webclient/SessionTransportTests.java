@@ -33,7 +33,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class SessionTransportTests {
 
-	private static final Duration BOUND = Duration.ofSeconds(20);
+	private static final Duration BOUND = Duration.ofSeconds(30);
 
 	private static final byte[] CHUNK = new byte[16 * 1024];
 

@@ -23,8 +23,6 @@ class ServerExhibit implements Exhibit {
 
 	private static final Duration THINKING = Duration.ofMillis(200);
 
-	private static final Duration ABORT = Duration.ofMillis(500);
-
 	private final AsyncScopes scopes;
 
 	ServerExhibit(AsyncScopes scopes) {
@@ -45,12 +43,13 @@ class ServerExhibit implements Exhibit {
 	public Mono<?> show(Story story) {
 		Sinks.Empty<Void> begun = Sinks.empty();
 		Sinks.One<String> answer = Sinks.one();
+		Duration limit = this.scopes.releaseTimeout();
 		ServerResource server = ServerResource
 			.http("gallery-server", this.scopes, HttpServer.create().host("127.0.0.1").port(0),
 					(request, response) -> think(response, begun, story))
 			// Together shorter than a release may take.
-			.grace(this.scopes.releaseTimeout().minus(ABORT.multipliedBy(2)))
-			.abortAfter(ABORT)
+			.grace(limit.dividedBy(2))
+			.abortAfter(limit.dividedBy(4))
 			.build();
 		return this.scopes.use(server, (bound) -> {
 			story.note("server", "listens");

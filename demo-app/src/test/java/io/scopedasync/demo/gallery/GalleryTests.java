@@ -61,7 +61,7 @@ class GalleryTests {
 		this.web.get().uri("/gallery/nothing").exchange().expectStatus().isNotFound();
 	}
 
-	/** Here they are longer. */
+	/** The other tests run with a longer one for releases. */
 	@Test
 	void serverIsShownWithTheLimitsOfTheApplicationToo() {
 		// However slow the machine is, none of the limits passes meanwhile.
