@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,6 +41,8 @@ class DeadlockRaceTests {
 	private static final int OPEN = 24;
 
 	private static final int RESOURCES = 8;
+
+	private static final long BETWEEN_LOOKS = TimeUnit.MILLISECONDS.toNanos(1);
 
 	/** The kind of call that asks for all at once. */
 	private static final int PARTS = 19;
@@ -98,6 +101,11 @@ class DeadlockRaceTests {
 		AtomicBoolean over = new AtomicBoolean();
 		Thread looking = new Thread(() -> {
 			while (!over.get()) {
+				if (ordered) {
+					// A thread may be stopped in the middle of a step for longer than two
+					// looks take; between two sweeps it goes on.
+					LockSupport.parkNanos(BETWEEN_LOOKS);
+				}
 				this.scopes.breakDeadlocks((deadlock) -> this.found.incrementAndGet());
 				this.looks.incrementAndGet();
 			}
