@@ -75,7 +75,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	DefaultAsyncScopes(ScopesBuilder builder) {
 		this.clock = builder.clock;
 		this.releaseTimeout = builder.releaseTimeout;
-		this.releaseLimits = new ReleaseLimits(builder.clock, ScopeClock.nanos(builder.releaseTimeout));
+		this.releaseLimits = new ReleaseLimits(builder.clock, ScopeClock.toNanos(builder.releaseTimeout));
 		this.shutdown = new Shutdown(this, builder.shutdownTimeout);
 		this.recorder = builder.recorder;
 		this.carrier = builder.carrier;

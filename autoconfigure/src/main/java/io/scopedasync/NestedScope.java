@@ -81,7 +81,7 @@ abstract class NestedScope extends ScopeMachine {
 		if (nanosLeft() <= 0 && isTooLate()) {
 			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO)));
 		}
-		else if (whole != null && ScopeClock.nanos(whole) <= 0) {
+		else if (whole != null && ScopeClock.toNanos(whole) <= 0) {
 			scope().deadline().expireUnbegun(whole);
 		}
 		else {

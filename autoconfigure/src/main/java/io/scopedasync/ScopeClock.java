@@ -18,6 +18,8 @@ public final class ScopeClock {
 	/** In nanoseconds, half of what there are: two of them can still be added. */
 	static final long FOREVER = Long.MAX_VALUE / 2;
 
+	private static final long NANOS_PER_SECOND = 1_000_000_000L;
+
 	private static final ScopeClock SYSTEM = new ScopeClock(Schedulers.parallel(), true);
 
 	private final boolean system;
@@ -70,7 +72,7 @@ public final class ScopeClock {
 	 * @return cancels it
 	 */
 	public Disposable schedule(Runnable task, Duration delay) {
-		return scheduleNanos(task, nanos(delay));
+		return scheduleNanos(task, toNanos(delay));
 	}
 
 	/**
@@ -104,9 +106,29 @@ public final class ScopeClock {
 		return new PoolClock(this);
 	}
 
-	/** A duration of centuries is as good as for ever. */
-	static long nanos(Duration duration) {
-		return (duration.getSeconds() >= Long.MAX_VALUE / 2_000_000_000L) ? FOREVER : duration.toNanos();
+	/**
+	 * A duration in nanoseconds. One of more than 146 years, or of less than minus that,
+	 * is as good as for ever: it becomes the greatest or the smallest value, of which two
+	 * can still be added.
+	 * @param duration any duration
+	 * @return nanoseconds, without an overflow
+	 */
+	public static long toNanos(Duration duration) {
+		long seconds = duration.getSeconds();
+		if (seconds >= FOREVER / NANOS_PER_SECOND) {
+			return FOREVER;
+		}
+		return (seconds <= -FOREVER / NANOS_PER_SECOND) ? -FOREVER : duration.toNanos();
+	}
+
+	/**
+	 * A duration in milliseconds, for messages and for timers that count in them; limited
+	 * as in {@link #toNanos}.
+	 * @param duration any duration
+	 * @return milliseconds, without an overflow
+	 */
+	public static long toMillis(Duration duration) {
+		return TimeUnit.NANOSECONDS.toMillis(toNanos(duration));
 	}
 
 }

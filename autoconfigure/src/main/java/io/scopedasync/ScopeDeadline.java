@@ -84,7 +84,7 @@ final class ScopeDeadline implements Deadline {
 
 	@Override
 	public void reschedule(Duration limit) {
-		long nanos = ScopeClock.nanos(limit);
+		long nanos = ScopeClock.toNanos(limit);
 		boolean never = nanos >= ScopeClock.FOREVER;
 		int move;
 		synchronized (this) {
@@ -143,7 +143,7 @@ final class ScopeDeadline implements Deadline {
 	/** Gives a phase its own limit, if it has one, and ends that of the one before. */
 	void begin(Scope.State phase, @Nullable Duration limit) {
 		Disposable timer = (limit != null)
-				? this.clock.scheduleNanos(() -> phasePassed(phase, limit), ScopeClock.nanos(limit)) : null;
+				? this.clock.scheduleNanos(() -> phasePassed(phase, limit), ScopeClock.toNanos(limit)) : null;
 		Disposable unwanted = timer;
 		synchronized (this) {
 			if (!this.over) {

@@ -68,7 +68,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			throw new IllegalArgumentException("'" + name + "' can't be kept for " + idle
 					+ " after its last user: give a duration of zero or more.");
 		}
-		return ScopeClock.nanos(idle);
+		return ScopeClock.toNanos(idle);
 	}
 
 	synchronized boolean isUnused() {

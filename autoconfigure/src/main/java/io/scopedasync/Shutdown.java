@@ -97,7 +97,7 @@ final class Shutdown {
 	}
 
 	private void waitForTheRest(Duration limit, Runnable then) {
-		lookAgain(this.scopes.clock.nanos() + ScopeClock.nanos(limit), then);
+		lookAgain(this.scopes.clock.nanos() + ScopeClock.toNanos(limit), then);
 	}
 
 	private void lookAgain(long deadline, Runnable then) {

@@ -1,6 +1,8 @@
 package io.scopedasync.web;
 
 import java.io.IOException;
+import java.util.Collections;
+import java.util.List;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
@@ -55,23 +57,25 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 	@Override
 	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
-		String value = request.getHeader(this.header.name());
 		if (request.getAttribute(SCOPE) instanceof Scope scope) {
 			filter(scope, request, response, chain);
 		}
-		else if (value == null) {
-			chain.doFilter(request, response);
-		}
 		else {
-			begin(value, request, response, chain);
+			List<String> values = Collections.list(request.getHeaders(this.header.name()));
+			if (values.isEmpty()) {
+				chain.doFilter(request, response);
+			}
+			else {
+				begin(values, request, response, chain);
+			}
 		}
 	}
 
-	private void begin(String value, HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+	private void begin(List<String> values, HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
 		Scope scope;
 		try {
-			scope = this.scopes.open(this.header.spec(value));
+			scope = this.scopes.open(this.header.spec(values));
 		}
 		catch (IllegalArgumentException ex) {
 			response.sendError(HttpServletResponse.SC_BAD_REQUEST, ex.getMessage());
@@ -87,14 +91,15 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 
 	private void filter(Scope scope, HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
-		Exception failure = null;
+		Throwable failure = null;
 		try {
 			scope.call(() -> {
 				chain.doFilter(request, response);
 				return true;
 			});
 		}
-		catch (Exception ex) {
+		catch (Throwable ex) {
+			// An Error as well: the scope is to be closed whatever was thrown.
 			failure = ex;
 		}
 		if (staysOpen(scope, request)) {
@@ -133,7 +138,7 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 		}
 	}
 
-	private void answer(Scope scope, HttpServletResponse response, @Nullable Exception failure)
+	private void answer(Scope scope, HttpServletResponse response, @Nullable Throwable failure)
 			throws ServletException, IOException {
 		if (scope.deadline().isExpired() && !response.isCommitted()) {
 			log.debug("The deadline of a request has passed", failure);
@@ -145,16 +150,16 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 		}
 	}
 
-	private static void rethrow(@Nullable Exception failure) throws ServletException, IOException {
-		if (failure instanceof IOException ex) {
-			throw ex;
-		}
-		if (failure instanceof ServletException ex) {
-			throw ex;
-		}
+	private static void rethrow(@Nullable Throwable failure) {
 		if (failure != null) {
-			throw (RuntimeException) failure;
+			DeadlineServletFilter.<RuntimeException>sneakyThrow(failure);
 		}
+	}
+
+	/** The chain's own errors, checked ones that it does not declare included. */
+	@SuppressWarnings("unchecked")
+	private static <E extends Throwable> void sneakyThrow(Throwable error) throws E {
+		throw (E) error;
 	}
 
 	/** As {@link DeadlineWebFilter#getOrder()}. */

@@ -1,5 +1,7 @@
 package io.scopedasync.web;
 
+import java.util.List;
+
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.ScopeSpec;
@@ -16,7 +18,8 @@ import org.springframework.web.server.WebFilterChain;
  * Runs a request that says how long its caller waits in a scope with that deadline, which
  * all scopes of the request inherit. When it passes, the request is cancelled, everything
  * released, and the answer is 504, unless it has begun. A request without the header has
- * no scope; a value that is no number of milliseconds is answered with 400.
+ * no scope. A limit of zero or less is answered with 504 before anything is acquired;
+ * several values, or one that is no whole number of milliseconds, with 400.
  */
 public final class DeadlineWebFilter implements WebFilter, Ordered {
 
@@ -36,13 +39,13 @@ public final class DeadlineWebFilter implements WebFilter, Ordered {
 
 	@Override
 	public Mono<Void> filter(ServerWebExchange exchange, WebFilterChain chain) {
-		String value = exchange.getRequest().getHeaders().getFirst(this.header.name());
-		if (value == null) {
+		List<String> values = exchange.getRequest().getHeaders().getOrEmpty(this.header.name());
+		if (values.isEmpty()) {
 			return chain.filter(exchange);
 		}
 		ScopeSpec spec;
 		try {
-			spec = this.header.spec(value);
+			spec = this.header.spec(values);
 		}
 		catch (IllegalArgumentException ex) {
 			return Mono.error(new ResponseStatusException(HttpStatus.BAD_REQUEST, ex.getMessage(), ex));

@@ -5,10 +5,12 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.publisher.Mono;
@@ -21,6 +23,8 @@ import org.springframework.boot.tomcat.autoconfigure.reactive.TomcatReactiveWebS
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.mock.web.MockHttpServletRequest;
+import org.springframework.mock.web.MockHttpServletResponse;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 
@@ -30,6 +34,7 @@ import io.scopedasync.Exit;
 import io.scopedasync.Scope;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 /**
@@ -54,7 +59,7 @@ class DeadlineFilterTests {
 		try (Server server = new Server(stack)) {
 			// The first request of an application may take its time.
 			assertThat(server.get("/left", "300000").body()).isBetween("200000", "300000");
-			assertThat(server.get("/left", null).body()).isEqualTo("none");
+			assertThat(server.get("/left").body()).isEqualTo("none");
 			assertNothingIsOpen(server);
 		}
 	}
@@ -63,7 +68,7 @@ class DeadlineFilterTests {
 	@EnumSource(Stack.class)
 	void whatTakesTooLongIsCancelledReleasedAndAnswered(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
-			server.get("/left", null);
+			server.get("/left");
 			String slow = (stack == Stack.SERVLET) ? "/blocks" : "/never";
 			HttpResponse<String> answer = server.get(slow, ENOUGH_TO_BEGIN);
 			assertThat(answer.statusCode()).isEqualTo(504);
@@ -81,7 +86,7 @@ class DeadlineFilterTests {
 	@EnumSource(Stack.class)
 	void anAsynchronousAnswerThatTakesTooLongIsReleasedAsWell(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
-			server.get("/left", null);
+			server.get("/left");
 			assertThat(server.get("/never", ENOUGH_TO_BEGIN).statusCode()).isEqualTo(504);
 			assertNothingIsOpen(server);
 			assertThat(server.controller().exits).hasSize(1);
@@ -90,11 +95,57 @@ class DeadlineFilterTests {
 
 	@ParameterizedTest
 	@EnumSource(Stack.class)
-	void aValueThatIsNoNumberIsTheCallersFault(Stack stack) throws Exception {
+	void aLimitOfZeroOrLessIsAnsweredAndAcquiresNothing(Stack stack) throws Exception {
 		try (Server server = new Server(stack)) {
-			assertThat(server.get("/left", "soon").statusCode()).isEqualTo(400);
+			for (String passed : List.of("0", "-0", "-1", "-9223372036854", "-9223372036855", "-9999999999999",
+					"-9223372036854775808", "-9223372036854775809", "-" + "9".repeat(200))) {
+				assertThat(server.get("/never", passed).statusCode()).as(passed).isEqualTo(504);
+			}
 			assertThat(server.controller().exits).isEmpty();
+			assertNothingIsOpen(server);
 		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void aLimitBeyondTheRangeIsALongOne(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			for (String far : List.of("+300000", "0000000000000000000000300000", "4611686018427", "9223372036855",
+					"9223372036854775807", "9223372036854775808", "9".repeat(200))) {
+				HttpResponse<String> answer = server.get("/left", far);
+				assertThat(answer.statusCode()).as(far).isEqualTo(200);
+				assertThat(answer.body()).as(far).matches("none|[0-9]{6,}");
+			}
+			assertNothingIsOpen(server);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(Stack.class)
+	void aValueThatIsNoNumberAndSeveralValuesAreTheCallersFault(Stack stack) throws Exception {
+		try (Server server = new Server(stack)) {
+			for (String wrong : List.of("soon", "", "-", "+", "1.5", "1,2", "0x10", "1e3", "--1", "1 2", "PT1S")) {
+				assertThat(server.get("/never", wrong).statusCode()).as(wrong).isEqualTo(400);
+			}
+			assertThat(server.get("/never", "300000", "300000").statusCode()).isEqualTo(400);
+			assertThat(server.get("/never", "-1", "300000").statusCode()).isEqualTo(400);
+			assertThat(server.controller().exits).isEmpty();
+			assertNothingIsOpen(server);
+		}
+	}
+
+	@Test
+	void anErrorThatAServletThrowsEndsTheScope() {
+		AsyncScopes scopes = AsyncScopes.create();
+		MockHttpServletRequest request = new MockHttpServletRequest();
+		request.addHeader(HEADER, "300000");
+		AssertionError broken = new AssertionError("broken");
+		assertThatThrownBy(() -> new DeadlineServletFilter(scopes, HEADER).doFilter(request,
+				new MockHttpServletResponse(), (req, res) -> {
+					throw broken;
+				}))
+			.isSameAs(broken);
+		assertThat(scopes.openScopes()).isEmpty();
 	}
 
 	private static void assertNothingIsOpen(Server server) {
@@ -120,12 +171,12 @@ class DeadlineFilterTests {
 			return this.context.getBean(Controller.class);
 		}
 
-		HttpResponse<String> get(String path, String deadline) throws Exception {
+		HttpResponse<String> get(String path, String... deadlines) throws Exception {
 			HttpRequest.Builder request = HttpRequest
 				.newBuilder(URI.create(
 						"http://127.0.0.1:" + this.context.getEnvironment().getProperty("local.server.port") + path))
 				.timeout(Duration.ofSeconds(60));
-			if (deadline != null) {
+			for (String deadline : deadlines) {
 				request.header(HEADER, deadline);
 			}
 			return this.client.send(request.build(), HttpResponse.BodyHandlers.ofString());
