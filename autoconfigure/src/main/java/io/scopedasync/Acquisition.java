@@ -40,7 +40,7 @@ final class Acquisition implements CoreSubscriber<Object> {
 
 	@Override
 	public Context currentContext() {
-		return this.entry.scope().context();
+		return CallerHooks.hiddenFromResource(this.entry.scope().context());
 	}
 
 	@Override

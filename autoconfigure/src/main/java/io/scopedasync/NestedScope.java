@@ -218,12 +218,12 @@ abstract class NestedScope extends ScopeMachine {
 
 	// Context.
 
-	/** What acquisition, body and release see. */
+	/** What the body sees. */
 	final Context context() {
 		ScopeExtras extras = extras();
 		Context context = extras.context;
 		if (context == null) {
-			context = callerContext();
+			context = CallerHooks.hiddenFromBody(callerContext());
 			RunningScope parent = parent();
 			if (parent != null && !context.hasKey(Scope.class)) {
 				// Found on the thread or named by hand: what it holds brought something

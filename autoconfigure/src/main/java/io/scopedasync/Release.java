@@ -28,7 +28,7 @@ final class Release implements CoreSubscriber<Exit> {
 
 	@Override
 	public Context currentContext() {
-		return this.scope.context();
+		return CallerHooks.hiddenFromResource(this.scope.context());
 	}
 
 	@Override

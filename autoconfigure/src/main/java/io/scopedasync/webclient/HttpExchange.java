@@ -67,7 +67,10 @@ final class HttpExchange extends Exchange implements CoreSubscriber<ClientHttpRe
 			return;
 		}
 		setDeadline(this.limit.end());
-		Mono.defer(() -> this.session.connector().connect(this.method, this.uri, this::send)).subscribe(this);
+		// An error strategy of the caller would take errors of the network for its own.
+		Mono.defer(() -> this.session.connector().connect(this.method, this.uri, this::send))
+			.onErrorStop()
+			.subscribe(this);
 	}
 
 	/**

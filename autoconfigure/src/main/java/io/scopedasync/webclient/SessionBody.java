@@ -32,7 +32,7 @@ final class SessionBody extends Flux<DataBuffer> {
 	public void subscribe(CoreSubscriber<? super DataBuffer> actual) {
 		Reading reading = new Reading(this.exchange, actual);
 		if (this.exchange.reads(reading)) {
-			this.response.getBody().subscribe(reading);
+			this.response.getBody().onErrorStop().subscribe(reading);
 			return;
 		}
 		Throwable ended = this.exchange.endedBecause();
