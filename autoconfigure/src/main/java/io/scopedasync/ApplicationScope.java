@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
 
 /**
  * What the application holds: the scope in which every lookup ends, after all that are
@@ -54,6 +55,24 @@ final class ApplicationScope extends OpenScope {
 		holding.add(entry);
 		this.holding = List.copyOf(holding);
 		register(this);
+	}
+
+	/**
+	 * How long the end may take: a release limit for each entry, and one more for the
+	 * tasks.
+	 */
+	long endLimit() {
+		long limits = openEntries().size() + 2L;
+		return Math.min(ScopeClock.toNanos(this.scopes.releaseTimeout), ScopeClock.FOREVER / limits) * limits;
+	}
+
+	/**
+	 * As acquisitions of what an application holds, releases may block: each runs on a
+	 * thread of its own, so that its limit takes effect.
+	 */
+	@Override
+	Mono<Exit> exit(AsyncResource<?> resource, Object value, Exit exit) {
+		return this.scopes.clock.closing(Mono.defer(() -> super.exit(resource, value, exit)));
 	}
 
 	/** A task that fails must not take from all others what is held here. */

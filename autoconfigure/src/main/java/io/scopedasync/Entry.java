@@ -376,7 +376,7 @@ abstract class Entry extends Waiter {
 				return;
 			}
 			noteReleaseBegins();
-			Mono<Exit> release = RawResource.exit(resource, value(), exit);
+			Mono<Exit> release = scope().exit(resource, value(), exit);
 			if (release == null) {
 				throw new IllegalStateException("release of '" + resource.name()
 						+ "' returned null: return a Mono, Mono.empty() if it is done.");

@@ -321,6 +321,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 		return (task != null && task.hasInterrupted(thread)) || (parent != null && parent.hasInterrupted(thread));
 	}
 
+	/** The release of what an entry holds, for the entry to subscribe to. */
+	Mono<Exit> exit(AsyncResource<?> resource, Object value, Exit exit) {
+		return RawResource.exit(resource, value, exit);
+	}
+
 	/** An entry has arrived while the body runs. */
 	void holds(Entry entry) {
 		OpenRecord record = record();

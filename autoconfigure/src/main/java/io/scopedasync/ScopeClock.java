@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
 import reactor.core.Disposable;
+import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 
@@ -83,6 +84,35 @@ public final class ScopeClock {
 	 */
 	public Disposable scheduleNanos(Runnable task, long delay) {
 		return timers().schedule(task, Math.max(0, delay), TimeUnit.NANOSECONDS);
+	}
+
+	/**
+	 * Runs a step of a shutdown, which must go on although threads of Reactor's are
+	 * blocked: on a thread of its own where the time is the machine's, at once where it
+	 * is a test's.
+	 */
+	void close(Runnable step) {
+		if (this.system) {
+			CloseThreads.run(step);
+		}
+		else {
+			step.run();
+		}
+	}
+
+	/** A release that may block, subscribed to as {@link #close} runs a step. */
+	<T> Mono<T> closing(Mono<T> release) {
+		return this.system ? release.subscribeOn(CloseThreads.SCHEDULER) : release;
+	}
+
+	/** Runs a step of a shutdown later, as {@link #close}. */
+	void closeLater(Runnable step, long delay) {
+		if (this.system) {
+			CloseThreads.runLater(step, delay);
+		}
+		else {
+			scheduleNanos(step, delay);
+		}
 	}
 
 	/**

@@ -117,7 +117,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	 */
 	void becomeKnown(@Nullable RunningScope parent) {
 		this.scopes.open.add(this);
-		if (this.scopes.shutdown.graceIsOver(parent)) {
+		if (this.scopes.shutdown.isTooLate(parent)) {
 			interrupt(Exit.failed(this.scopes.shutdown.refusal(this.spec.name)));
 		}
 	}

@@ -3,7 +3,10 @@ package io.scopedasync;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 import org.jspecify.annotations.Nullable;
@@ -34,6 +37,14 @@ final class Shutdown {
 	 */
 	private volatile boolean graceIsOver;
 
+	/** What is to be told to scopes and others, in order: it may run code that blocks. */
+	private final Queue<Runnable> steps = new ConcurrentLinkedQueue<>();
+
+	/** Steps that have not ended, those included that are being taken. */
+	private final AtomicInteger unfinished = new AtomicInteger();
+
+	private final AtomicBoolean ending = new AtomicBoolean();
+
 	private final Sinks.Empty<Void> closed = Sinks.empty();
 
 	Shutdown(DefaultAsyncScopes scopes, Duration grace) {
@@ -45,21 +56,35 @@ final class Shutdown {
 		return this.begun.get();
 	}
 
-	/** Whether a scope may not begin, in the one around it. */
+	/**
+	 * Whether a scope may not begin, in the one around it. A scope that was let in before
+	 * gets what it needs to come to its end, the scopes that it opens included.
+	 */
 	boolean refuses(@Nullable RunningScope parent) {
-		return this.begun.get() && !isLast(parent);
+		return this.begun.get() && !(isWaitedFor(parent) && (!this.graceIsOver || isCleaningUp(parent)));
 	}
 
-	/** Whether a shutdown no longer waits for whoever becomes known only now. */
-	boolean graceIsOver(@Nullable RunningScope parent) {
-		return this.graceIsOver && !isLast(parent);
+	/** Whether a scope that becomes known only now comes too late to be waited for. */
+	boolean isTooLate(@Nullable RunningScope parent) {
+		return this.graceIsOver && !isCleaningUp(parent);
 	}
 
-	/** What the application held is being released: waited for, whatever it takes. */
-	private static boolean isLast(@Nullable RunningScope scope) {
+	/**
+	 * Whether the shutdown waits for a scope, so that one inside it can begin. What the
+	 * application holds is waited for while it is released only.
+	 */
+	private boolean isWaitedFor(@Nullable RunningScope scope) {
+		if (scope instanceof ApplicationScope) {
+			return scope.phase == ScopeState.UNWINDING;
+		}
+		return scope != null && scope.scopes == this.scopes && scope.phase < ScopeState.SETTLED;
+	}
+
+	/** Whether a scope, or one around it, is releasing what it holds. */
+	private static boolean isCleaningUp(@Nullable RunningScope scope) {
 		for (RunningScope around = scope; around != null; around = around.parent()) {
-			if (around instanceof ApplicationScope) {
-				return around.phase == ScopeState.UNWINDING;
+			if (around.phase == ScopeState.UNWINDING) {
+				return true;
 			}
 		}
 		return false;
@@ -73,8 +98,10 @@ final class Shutdown {
 	/** See {@link AsyncScopes#close(Consumer)}. */
 	Mono<Void> begin(Consumer<? super List<Scope>> leftOpen) {
 		if (this.begun.compareAndSet(false, true)) {
-			this.scopes.open.snapshot().forEach(RunningScope::scopesAreClosing);
-			waitForTheRest(this.grace, () -> force(leftOpen));
+			for (RunningScope scope : this.scopes.open.snapshot()) {
+				add(scope::scopesAreClosing);
+			}
+			this.scopes.clock.close(() -> waitForTheRest(this.grace, () -> force(leftOpen)));
 		}
 		return this.closed.asMono();
 	}
@@ -83,38 +110,59 @@ final class Shutdown {
 		this.graceIsOver = true;
 		List<Scope> rest = new ArrayList<>(this.scopes.openScopes());
 		rest.addAll(this.scopes.takeLost());
-		try {
-			leftOpen.accept(rest);
-		}
-		catch (RuntimeException ex) {
-			ScopeMachine.logger.warn("Whoever is told of scopes left open at shutdown failed", ex);
-		}
+		add(() -> leftOpen.accept(rest));
 		for (Scope scope : rest) {
-			((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down"));
+			add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
 		}
 		// Their releases are bounded one by one; this bounds them all.
 		waitForTheRest(this.scopes.releaseTimeout, this::endApplication);
 	}
 
 	private void waitForTheRest(Duration limit, Runnable then) {
-		lookAgain(this.scopes.clock.nanos() + ScopeClock.toNanos(limit), then);
+		lookAgain(this.scopes.clock.nanos() + ScopeClock.toNanos(limit), -1, then);
 	}
 
-	private void lookAgain(long deadline, Runnable then) {
+	private void lookAgain(long deadline, int unfinishedBefore, Runnable then) {
+		int unfinished = this.unfinished.get();
+		if (!this.steps.isEmpty() && (unfinishedBefore < 0 || unfinished == unfinishedBefore)) {
+			// None has ended since the last look: one blocks the thread that takes them.
+			this.scopes.clock.close(this::takeSteps);
+		}
 		long left = deadline - this.scopes.clock.nanos();
-		if (this.scopes.open.isEmpty() && isEmptyForGood()) {
+		if (this.unfinished.get() == 0 && this.scopes.open.isEmpty() && isEmptyForGood()) {
 			endApplication();
 		}
 		else if (left <= 0) {
 			then.run();
 		}
 		else {
-			this.scopes.clock.scheduleNanos(() -> lookAgain(deadline, then), Math.min(left, SHUTDOWN_LOOK.toNanos()));
+			this.scopes.clock.closeLater(() -> lookAgain(deadline, unfinished, then),
+					Math.min(left, SHUTDOWN_LOOK.toNanos()));
+		}
+	}
+
+	private void add(Runnable step) {
+		this.unfinished.incrementAndGet();
+		this.steps.add(step);
+	}
+
+	private void takeSteps() {
+		for (Runnable step = this.steps.poll(); step != null; step = this.steps.poll()) {
+			try {
+				step.run();
+			}
+			catch (Throwable ex) {
+				ScopeMachine.logger.warn("A step of the shutdown failed", ex);
+			}
+			this.unfinished.decrementAndGet();
 		}
 	}
 
 	/** Last, since all others may have used what it holds. */
 	private void endApplication() {
+		if (!this.ending.compareAndSet(false, true)) {
+			return;
+		}
 		ApplicationScope application;
 		synchronized (this.scopes) {
 			application = this.scopes.application;
@@ -123,10 +171,20 @@ final class Shutdown {
 			this.closed.tryEmitEmpty();
 			return;
 		}
-		Mono<Void> settled = application.settled();
+		application.settled().onErrorComplete().subscribe(null, null, this.closed::tryEmitEmpty);
 		// Not closed, which waits for its tasks: they had their time.
-		application.interrupt(Exit.completed());
-		settled.onErrorComplete().subscribe(null, null, this.closed::tryEmitEmpty);
+		this.scopes.clock.close(() -> application.interrupt(Exit.completed()));
+		this.scopes.clock.closeLater(() -> giveUp(application), application.endLimit());
+	}
+
+	/** Releases are bounded one by one; this is for code that blocks outside of them. */
+	private void giveUp(ApplicationScope application) {
+		if (this.closed.tryEmitEmpty().isSuccess()) {
+			ScopeMachine.logger.error(
+					"What the application holds was not released within {} ms, still holding {}: "
+							+ "closing goes on without it. Look for code in these resources that blocks or never ends.",
+					Duration.ofNanos(application.endLimit()).toMillis(), application.resources());
+		}
 	}
 
 	private boolean isEmptyForGood() {

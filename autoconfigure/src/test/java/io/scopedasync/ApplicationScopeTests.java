@@ -228,6 +228,7 @@ class ApplicationScopeTests {
 		ending.add(closing.application());
 		assertThat(closing.application().enter(this.connection).onErrorReturn("refused").block(LIMIT))
 			.isIn("connection", "refused");
+		ending.get(0).close().block(LIMIT);
 		assertThat(this.events).containsExactly("acquire connection", "release connection completed");
 	}
 

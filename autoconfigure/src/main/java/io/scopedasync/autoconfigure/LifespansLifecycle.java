@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 import org.springframework.beans.factory.DisposableBean;
 
@@ -90,7 +91,9 @@ final class LifespansLifecycle extends AsyncLifecycle implements DisposableBean 
 	Mono<Void> end() {
 		Lifespans lifespans = this.lifespans;
 		this.lifespans = null;
-		return (lifespans != null) ? lifespans.stop() : Mono.empty();
+		// Cancels tasks, which may block: not on the thread that stops all others.
+		return (lifespans != null) ? Mono.defer(lifespans::stop).subscribeOn(Schedulers.boundedElastic())
+				: Mono.empty();
 	}
 
 	/** For a context that destroys its beans without having stopped them. */

@@ -9,6 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 /**
  * Fills pools before the application takes work, where they ask for that, and closes them
@@ -79,7 +80,9 @@ final class PoolsLifecycle extends AsyncLifecycle {
 	}
 
 	private static Mono<Void> close(Pool pool) {
-		return Mono.defer(pool::close).onErrorResume((error) -> {
+		// Destroys what is idle, which may block: not on the thread that stops all
+		// others.
+		return Mono.defer(pool::close).subscribeOn(Schedulers.boundedElastic()).onErrorResume((error) -> {
 			logger.warn("Pool '{}' could not be closed", pool.name(), error);
 			return Mono.empty();
 		});

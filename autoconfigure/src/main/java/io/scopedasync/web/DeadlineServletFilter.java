@@ -7,6 +7,7 @@ import java.util.List;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.DeadlineExceededException;
 import io.scopedasync.Scope;
+import io.scopedasync.ScopeClosedException;
 import io.scopedasync.ScopeSpec;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
@@ -83,6 +84,10 @@ public final class DeadlineServletFilter extends OncePerRequestFilter implements
 		}
 		catch (DeadlineExceededException ex) {
 			response.sendError(HttpServletResponse.SC_GATEWAY_TIMEOUT, ex.getMessage());
+			return;
+		}
+		catch (ScopeClosedException ex) {
+			response.sendError(HttpServletResponse.SC_SERVICE_UNAVAILABLE, ex.getMessage());
 			return;
 		}
 		request.setAttribute(SCOPE, scope);

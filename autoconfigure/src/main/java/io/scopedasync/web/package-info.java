@@ -1,5 +1,5 @@
 /**
- * What a server does with the deadlines of those who call it.
+ * What a web server does with deadlines of its callers, and while the application closes.
  */
 @NullMarked
 package io.scopedasync.web;
