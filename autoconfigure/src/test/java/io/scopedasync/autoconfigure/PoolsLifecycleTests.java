@@ -2,6 +2,8 @@ package io.scopedasync.autoconfigure;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -13,12 +15,16 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.Matchers.is;
 
 /**
  * Tests for {@link PoolsLifecycle}.
  */
 @ExtendWith(OutputCaptureExtension.class)
 class PoolsLifecycleTests {
+
+	private static final Duration LIMIT = Duration.ofSeconds(30);
 
 	private final AtomicBoolean closing = new AtomicBoolean(true);
 
@@ -60,10 +66,10 @@ class PoolsLifecycleTests {
 				pool("orders", warming(), Mono.empty()));
 		lifecycle.start();
 		lifecycle.stop(this.stopped::incrementAndGet);
-		assertThat(this.closed).hasValue(2);
+		await().atMost(LIMIT).untilAtomic(this.closed, is(2));
 		assertThat(this.stopped).hasValue(0);
 		this.gone.tryEmitEmpty();
-		assertThat(this.stopped).hasValue(1);
+		await().atMost(LIMIT).untilAtomic(this.stopped, is(1));
 		assertThat(lifecycle.isRunning()).isFalse();
 	}
 
@@ -73,9 +79,23 @@ class PoolsLifecycleTests {
 				pool("orders", warming(), Mono.empty()));
 		lifecycle.start();
 		lifecycle.stop(this.stopped::incrementAndGet);
+		await().atMost(LIMIT).untilAtomic(this.stopped, is(1));
 		assertThat(this.closed).hasValue(2);
-		assertThat(this.stopped).hasValue(1);
 		assertThat(output).contains("Pool 'quotes' could not be closed").contains("broken");
+	}
+
+	@Test
+	void aPoolWhoseCloseBlocksDoesNotHoldTheThreadThatStopsAllOthers() throws Exception {
+		CountDownLatch goOn = new CountDownLatch(1);
+		PoolsLifecycle lifecycle = lifecycle(pool("quotes", warming(), Mono.fromCallable(() -> {
+			assertThat(goOn.await(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+			return null;
+		})), pool("orders", warming(), Mono.empty()));
+		lifecycle.start();
+		lifecycle.stop(this.stopped::incrementAndGet);
+		await().atMost(LIMIT).untilAtomic(this.closed, is(2));
+		goOn.countDown();
+		await().atMost(LIMIT).untilAtomic(this.stopped, is(1));
 	}
 
 	@Test
