@@ -230,6 +230,17 @@ abstract class RunningScope extends NestedScope implements Scope {
 	}
 
 	@Override
+	public final void readAhead() {
+		for (RunningScope scope = this; scope != null; scope = scope.parent()) {
+			scope.askAhead();
+		}
+	}
+
+	/** Asks the body for more than its subscriber did, if it brings many values. */
+	void askAhead() {
+	}
+
+	@Override
 	public final Scope child(String name) {
 		OpenScope child = new OpenScope(this.scopes, ScopeSpec.of(name));
 		child.open(this);

@@ -175,6 +175,18 @@ public interface Scope {
 	void push(Function<? super Exit, ? extends Mono<Exit>> handler);
 
 	/**
+	 * Lets the end of the body be heard although its subscriber asks for nothing. An
+	 * error in a body of many values may stand behind values, or behind an operator that
+	 * waits for demand: then the scope would go on until the subscriber asks. This has
+	 * the scope, and those around it, ask for up to 1,024 values more than its subscriber
+	 * did, and keep them for it. For what has a limit of its own inside a body, once that
+	 * has passed; requests of a session do so themselves. Does nothing for a scope
+	 * without a body of many values, before that begins or once it has ended; called
+	 * again it asks for as many as have been read since.
+	 */
+	void readAhead();
+
+	/**
 	 * Opens a scope by hand inside this one. It ends with this one at the latest.
 	 * @param name the child's name
 	 * @return the child, to be closed

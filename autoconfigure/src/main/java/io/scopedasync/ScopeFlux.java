@@ -1,6 +1,8 @@
 package io.scopedasync;
 
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -43,7 +45,16 @@ final class ScopeFlux<R> extends Flux<R> {
 		running.start(CurrentScope.innermost(actual.currentContext()));
 	}
 
-	private static final class Running<R> extends RunningScope implements CoreSubscriber<R>, Subscription {
+	private static final class Running<R> extends RunningScope
+			implements CoreSubscriber<R>, Subscription, ReadAhead.Reader<R> {
+
+		@SuppressWarnings("rawtypes")
+		private static final AtomicLongFieldUpdater<Running> ASKED = AtomicLongFieldUpdater.newUpdater(Running.class,
+				"asked");
+
+		@SuppressWarnings("rawtypes")
+		private static final AtomicReferenceFieldUpdater<Running, @Nullable ReadAhead> AHEAD = AtomicReferenceFieldUpdater
+			.newUpdater(Running.class, ReadAhead.class, "ahead");
 
 		@SuppressWarnings("rawtypes")
 		private static final AtomicIntegerFieldUpdater<Running> EMITTING = AtomicIntegerFieldUpdater
@@ -55,6 +66,15 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		/** Holds what is requested before the body has begun. */
 		private final Operators.DeferredSubscription upstream = new Operators.DeferredSubscription();
+
+		/** How many values the subscriber has asked for. */
+		private volatile long asked;
+
+		/** How many were passed on; one value follows the other. */
+		private long passed;
+
+		/** Null unless the body was asked for more than its subscriber did. */
+		private volatile @Nullable ReadAhead<R> ahead;
 
 		private static final int ENDED = 1 << 30;
 
@@ -110,10 +130,36 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onNext(R value) {
-			if (this.end != null || this.cancelled || !beginsEmitting()) {
+			ReadAhead<R> ahead = this.ahead;
+			if (this.end != null) {
+				Operators.onDiscard(value, this.actual.currentContext());
+			}
+			else if (ahead == null) {
+				take(value);
+			}
+			else {
+				ahead.add(value);
+			}
+		}
+
+		@Override
+		public boolean takes() {
+			return this.passed < this.asked || isRefused();
+		}
+
+		/** Whether nothing is to reach the subscriber any more but an error. */
+		private boolean isRefused() {
+			Exit end = this.end;
+			return this.cancelled || (end != null && !(end instanceof Exit.Completed));
+		}
+
+		@Override
+		public void take(R value) {
+			if (isRefused() || !beginsEmitting()) {
 				Operators.onDiscard(value, this.actual.currentContext());
 				return;
 			}
+			this.passed++;
 			try {
 				this.actual.onNext(value);
 			}
@@ -163,7 +209,28 @@ final class ScopeFlux<R> extends Flux<R> {
 				}
 			}
 			else {
-				this.upstream.request(n);
+				Operators.addCap(ASKED, this, n);
+				ReadAhead<R> ahead = this.ahead;
+				long beyond = (ahead != null) ? ahead.beyond(n) : n;
+				if (beyond > 0) {
+					this.upstream.request(beyond);
+				}
+				if (ahead != null) {
+					ahead.passOn();
+				}
+			}
+		}
+
+		@Override
+		void askAhead() {
+			if (this.phase != RUNNING || this.end != null || this.asked == Long.MAX_VALUE) {
+				return;
+			}
+			AHEAD.compareAndSet(this, null, new ReadAhead<>(this));
+			ReadAhead<R> ahead = this.ahead;
+			long more = (ahead != null) ? ahead.extend() : 0;
+			if (more > 0) {
+				this.upstream.request(more);
 			}
 		}
 
@@ -174,6 +241,10 @@ final class ScopeFlux<R> extends Flux<R> {
 			if (isHeldBack()) {
 				// Nobody asks any more, and it is to come to its end.
 				this.upstream.request(Long.MAX_VALUE);
+			}
+			ReadAhead<R> ahead = this.ahead;
+			if (ahead != null) {
+				ahead.passOn();
 			}
 		}
 
@@ -188,10 +259,21 @@ final class ScopeFlux<R> extends Flux<R> {
 				return false;
 			}
 			this.last = end;
+			ReadAhead<R> ahead = this.ahead;
+			if (ahead != null) {
+				ahead.end();
+			}
+			else {
+				readToEnd();
+			}
+			return true;
+		}
+
+		@Override
+		public void readToEnd() {
 			if (EMITTING.addAndGet(this, ENDED) == ENDED) {
 				finish();
 			}
-			return true;
 		}
 
 		private void finish() {

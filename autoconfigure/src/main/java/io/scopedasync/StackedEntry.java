@@ -55,6 +55,10 @@ class StackedEntry extends Entry {
 		set(GONE);
 		RunningScope parent = this.scope;
 		parent.extras().stack.remove(this);
+		if (this.value instanceof RunningScope child && child.hasPassedLimit()) {
+			// The error may not have got through to the end of the parent's body.
+			parent.readAhead();
+		}
 		if (parent.phase == ScopeMachine.UNWINDING) {
 			parent.driveFlat();
 		}

@@ -5,7 +5,9 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Supplier;
 
+import io.scopedasync.Scope;
 import org.jspecify.annotations.Nullable;
+import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.netty.Connection;
@@ -147,6 +149,20 @@ abstract class Exchange extends Mono<ClientHttpResponse> {
 			this.phase = Phase.OVER;
 		}
 		finishIfDone();
+	}
+
+	/**
+	 * Tells a caller how its exchange ended. One that has passed a limit is over for its
+	 * scope too, whatever the operators in between wait for.
+	 */
+	static void fail(CoreSubscriber<?> caller, Throwable error) {
+		caller.onError(error);
+		if (error instanceof SessionTimeoutException) {
+			Scope scope = caller.currentContext().getOrDefault(Scope.class, null);
+			if (scope != null) {
+				scope.readAhead();
+			}
+		}
 	}
 
 	final Throwable translate(Throwable error) {

@@ -144,7 +144,7 @@ final class HttpExchange extends Exchange implements CoreSubscriber<ClientHttpRe
 	@Override
 	public void onError(Throwable error) {
 		if (unanswered()) {
-			actual().onError(translate(error));
+			fail(actual(), translate(error));
 		}
 		// Else it says that its own end had consequences.
 	}
@@ -159,7 +159,7 @@ final class HttpExchange extends Exchange implements CoreSubscriber<ClientHttpRe
 	@Override
 	void giveUp(Throwable reason) {
 		Operators.terminate(UPSTREAM, this);
-		actual().onError(reason);
+		fail(actual(), reason);
 	}
 
 }

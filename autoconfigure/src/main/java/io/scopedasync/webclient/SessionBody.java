@@ -37,8 +37,7 @@ final class SessionBody extends Flux<DataBuffer> {
 		}
 		Throwable ended = this.exchange.endedBecause();
 		if (ended != null) {
-			// Only to one who asks: a caller that has gone would have it in the log.
-			Flux.<DataBuffer>error(ended, true).subscribe(actual);
+			Ended.tell(actual, ended);
 		}
 		else {
 			// It says itself that it can be read only once.
@@ -105,7 +104,7 @@ final class SessionBody extends Flux<DataBuffer> {
 		@Override
 		public void onError(Throwable error) {
 			this.exchange.over();
-			this.actual.onError(this.exchange.translate(error));
+			Exchange.fail(this.actual, this.exchange.translate(error));
 		}
 
 		@Override
@@ -124,8 +123,34 @@ final class SessionBody extends Flux<DataBuffer> {
 
 		private void end(Subscription subscription) {
 			subscription.cancel();
-			this.actual.onError(Objects.requireNonNull(this.exchange.endedBecause()));
 			this.exchange.over();
+			Exchange.fail(this.actual, Objects.requireNonNull(this.exchange.endedBecause()));
+		}
+
+	}
+
+	/** Nothing is left to read, and the reader hears why without asking for anything. */
+	private static final class Ended implements Subscription {
+
+		private volatile boolean cancelled;
+
+		static void tell(CoreSubscriber<? super DataBuffer> actual, Throwable reason) {
+			Ended ended = new Ended();
+			actual.onSubscribe(ended);
+			if (!ended.cancelled) {
+				// Else it has gone, and would have the error in the log.
+				Exchange.fail(actual, reason);
+			}
+		}
+
+		@Override
+		public void request(long n) {
+			// There is nothing to ask for.
+		}
+
+		@Override
+		public void cancel() {
+			this.cancelled = true;
 		}
 
 	}
