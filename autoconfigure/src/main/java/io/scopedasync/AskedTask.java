@@ -76,14 +76,16 @@ final class AskedTask<T> implements StartedTask.Watch<Object>, Consumer<T> {
 
 	@Override
 	@SuppressWarnings("unchecked")
-	public boolean ended(Exit exit, @Nullable Object value) {
+	public boolean ended(StartedTask<?> task, Exit exit, @Nullable Object value) {
 		if (this.state.compareAndSet(State.ASKED, State.ANSWERED)) {
 			if (exit instanceof Exit.Failed failed) {
 				this.sink.error(failed.error());
 			}
 			else if (exit instanceof Exit.Cancelled cancelled) {
-				this.sink.error(new ScopeClosedException(this.spec.name,
-						"Task '" + this.spec.name + "' was cancelled: " + cancelled.reason() + "."));
+				this.sink.error(Unheard.addTo(
+						new ScopeClosedException(this.spec.name,
+								"Task '" + this.spec.name + "' was cancelled: " + cancelled.reason() + "."),
+						task.scope()));
 			}
 			else if (this.forResult) {
 				this.sink.success((T) value);
@@ -98,7 +100,7 @@ final class AskedTask<T> implements StartedTask.Watch<Object>, Consumer<T> {
 			if (exit instanceof Exit.Failed failed) {
 				this.group.scope.undelivered(failed.error());
 			}
-			return true;
+			return exit instanceof Exit.Failed;
 		}
 		return false;
 	}

@@ -107,11 +107,13 @@ final class BlockingScope<R> extends RunningScope {
 
 	/** The body threw when the scope had to end anyway. */
 	private void afterItsEnd(Throwable thrown) {
-		Exit end = end();
-		if (end instanceof Exit.Failed failed) {
-			ScopeExtras.suppress(failed.error(), thrown);
+		Exit told = told();
+		if (told instanceof Exit.Failed failed) {
+			if (!Errors.attach(failed.error(), thrown)) {
+				undelivered(thrown);
+			}
 		}
-		else if (told() instanceof Exit.Completed) {
+		else if (told instanceof Exit.Completed) {
 			undelivered(thrown);
 		}
 	}
@@ -162,7 +164,8 @@ final class BlockingScope<R> extends RunningScope {
 			BlockingScope.<RuntimeException>sneakyThrow(failed.error());
 		}
 		if (end instanceof Exit.Cancelled cancelled) {
-			BlockingScope.<RuntimeException>sneakyThrow((thrown != null) ? thrown : cancelled(cancelled));
+			BlockingScope
+				.<RuntimeException>sneakyThrow((thrown != null) ? Unheard.addTo(thrown, this) : cancelled(cancelled));
 		}
 		return this.result;
 	}

@@ -221,8 +221,8 @@ final class Holding extends RunningScope {
 		else if (this.failed == null) {
 			this.failed = error;
 		}
-		else {
-			ScopeExtras.suppress(this.failed, error);
+		else if (!Errors.attach(this.failed, error)) {
+			undelivered(error);
 		}
 	}
 

@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 import org.jspecify.annotations.Nullable;
@@ -26,8 +27,8 @@ final class Join<T, R> {
 
 	private boolean done;
 
-	/** Whether the join is to fail; read once it is done. */
-	private boolean failed;
+	/** What went wrong in tasks and was told to the joiner; guarded by this. */
+	private final List<Throwable> failures = new ArrayList<>();
 
 	Join(RunningScope scope, Joiner<T, R> joiner, List<Mono<? extends T>> work) {
 		this.tasks = scope.tasks(joiner.policy().cancelRest());
@@ -49,7 +50,7 @@ final class Join<T, R> {
 			for (Mono<? extends T> one : this.work) {
 				int place = index++;
 				boolean started = !isDone() && this.tasks.<T>tryStart(spec, (task) -> one,
-						(exit, value) -> ended(sink, place, exit, value)) != null;
+						(task, exit, value) -> ended(sink, place, task, exit, value)) != null;
 				if (!started) {
 					return;
 				}
@@ -65,7 +66,7 @@ final class Join<T, R> {
 	}
 
 	/** Whether a failure is none of the group's. */
-	private boolean ended(MonoSink<R> sink, int index, Exit exit, @Nullable T value) {
+	private boolean ended(MonoSink<R> sink, int index, StartedTask<?> task, Exit exit, @Nullable T value) {
 		if (exit instanceof Exit.Failed && !this.tasks.isSupervising()) {
 			return false;
 		}
@@ -73,21 +74,24 @@ final class Join<T, R> {
 		Throwable broken = null;
 		synchronized (this) {
 			if (this.done) {
-				return !this.failed;
+				// The joiner does not hear of it.
+				return false;
+			}
+			Exit told = withoutCancel(index, task, exit);
+			if (told instanceof Exit.Failed failed) {
+				this.failures.add(failed.error());
 			}
 			try {
-				enough = this.joining.ended(index, withoutCancel(index, exit), value)
-						|| ++this.ended == this.work.size();
+				enough = this.joining.ended(index, told, value) || ++this.ended == this.work.size();
 			}
 			catch (Throwable ex) {
 				this.done = true;
-				this.failed = true;
 				broken = ex;
 				enough = false;
 			}
 		}
 		if (broken != null) {
-			sink.error(broken);
+			fail(sink, broken);
 		}
 		else if (enough) {
 			finish(sink);
@@ -96,13 +100,29 @@ final class Join<T, R> {
 	}
 
 	/** Nobody meant it to be cancelled before there is enough: it has failed. */
-	private Exit withoutCancel(int index, Exit exit) {
+	private Exit withoutCancel(int index, StartedTask<?> task, Exit exit) {
 		if (exit instanceof Exit.Cancelled cancelled) {
 			String name = this.tasks.scope.spec.name;
-			return Exit.failed(new ScopeClosedException(name,
-					"Task " + index + " of '" + name + "' was cancelled: " + cancelled.reason() + "."));
+			return Exit.failed(Unheard.addTo(
+					new ScopeClosedException(name,
+							"Task " + index + " of '" + name + "' was cancelled: " + cancelled.reason() + "."),
+					task.scope()));
 		}
 		return exit;
+	}
+
+	/** With all that went wrong, also where the joiner has left something out. */
+	private void fail(MonoSink<R> sink, Throwable error) {
+		List<Throwable> failures;
+		synchronized (this) {
+			failures = List.copyOf(this.failures);
+		}
+		for (Throwable failure : failures) {
+			if (!Errors.attach(error, failure)) {
+				this.tasks.scope.undelivered(failure);
+			}
+		}
+		sink.error(error);
 	}
 
 	private void finish(MonoSink<R> sink) {
@@ -118,11 +138,10 @@ final class Join<T, R> {
 			}
 			catch (Throwable ex) {
 				error = ex;
-				this.failed = true;
 			}
 		}
 		if (error != null) {
-			sink.error(error);
+			fail(sink, error);
 		}
 		else {
 			sink.success(result);

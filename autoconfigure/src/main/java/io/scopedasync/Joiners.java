@@ -115,7 +115,8 @@ final class Joiners {
 					this.error = failed.error();
 				}
 				else {
-					ScopeExtras.suppress(this.error, failed.error());
+					// The join tells others where this finds no place.
+					Errors.attach(this.error, failed.error());
 				}
 			}
 			return this.successes >= this.enough || this.successes + this.left < this.enough;
@@ -131,7 +132,7 @@ final class Joiners {
 				NoSuchElementException tooFew = new NoSuchElementException("Of " + this.values.length + " tasks "
 						+ this.successes + " succeeded in time, and " + this.needed + " are needed.");
 				if (this.error != null) {
-					tooFew.addSuppressed(this.error);
+					Errors.attach(tooFew, this.error);
 				}
 				throw tooFew;
 			}

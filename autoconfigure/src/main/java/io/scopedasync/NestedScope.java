@@ -341,29 +341,29 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	/**
-	 * An error that no caller of this scope hears. Its group does, or that of which it is
-	 * a task.
+	 * An error that is not the end of this scope: for the caller that hears of this scope
+	 * or one around it, as suppressed, else for those who hear what no caller does.
 	 */
 	final void undelivered(Throwable error) {
-		if (failedBeside(error)) {
-			return;
+		if (!Unheard.isTaken(scope(), this, error)) {
+			report(error);
 		}
-		logger.warn("Scope '{}' met an error that no caller is left to hear", this.spec.name, error);
-		this.scopes.recorder.undelivered(this.spec.name, error);
 	}
 
-	/**
-	 * Adds an error to that with which its tasks or the group around it fail.
-	 * @return false if none of them does
-	 */
-	final boolean failedBeside(Throwable error) {
-		ScopeExtras extras = this.extras;
-		if (extras == null) {
-			return false;
+	/** It was the end of this scope. */
+	final void heard(Throwable error, boolean byCaller) {
+		if (!byCaller) {
+			undelivered(error);
 		}
-		ScopeTasks tasks = extras.tasks;
-		StartedTask<?> task = extras.task;
-		return (tasks != null && tasks.adds(error)) || (task != null && task.group.scope.failedBeside(error));
+		else if (parent() == null) {
+			Errors.heard(error);
+		}
+	}
+
+	/** An error that no caller hears. */
+	final void report(Throwable error) {
+		logger.warn("Scope '{}' met an error that no caller is left to hear", this.spec.name, error);
+		this.scopes.recorder.undelivered(this.spec.name, error);
 	}
 
 }

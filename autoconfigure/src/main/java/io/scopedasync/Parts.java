@@ -19,7 +19,7 @@ final class Parts implements Subscription, Holding.Holder {
 
 	private enum State {
 
-		ACQUIRING, HELD, STOPPED
+		ACQUIRING, HELD, STOPPED, RELEASING
 
 	}
 
@@ -92,20 +92,32 @@ final class Parts implements Subscription, Holding.Holder {
 	@Override
 	public boolean ended(Holding part, Exit exit) {
 		Throwable error = null;
+		Throwable other = null;
 		synchronized (this) {
-			this.ended++;
 			if (this.state == State.ACQUIRING) {
 				error = errorOf(part, part.cause());
-				if (this.error != null) {
-					ScopeExtras.suppress(this.error, error);
+				if (this.error == null) {
+					this.error = error;
 				}
 				else {
-					this.error = error;
+					other = error;
 				}
 				if (!this.resource.isRace()) {
 					this.state = State.STOPPED;
 				}
 			}
+			else if ((this.state == State.STOPPED || (this.state == State.HELD && !held().contains(part)))
+					&& exit instanceof Exit.Failed failed) {
+				// While it was to stop.
+				other = failed.error();
+			}
+			if (other != null && this.state != State.HELD && this.error != null && Errors.attach(this.error, other)) {
+				other = null;
+			}
+			this.ended++;
+		}
+		if (other != null) {
+			part.undelivered(other);
 		}
 		if (error != null && !this.resource.isRace()) {
 			interruptAll(Exit.failed(error));
@@ -126,7 +138,8 @@ final class Parts implements Subscription, Holding.Holder {
 	@Override
 	public void interrupted(Holding part, Exit exit) {
 		synchronized (this) {
-			if (this.state == State.STOPPED || (this.state == State.HELD && !held().contains(part))) {
+			if (this.state == State.STOPPED || this.state == State.RELEASING
+					|| (this.state == State.HELD && !held().contains(part))) {
 				return;
 			}
 			if (this.state == State.ACQUIRING) {
@@ -214,8 +227,14 @@ final class Parts implements Subscription, Holding.Holder {
 			error = this.error;
 			this.actual = null;
 		}
-		if (actual != null && error != null) {
+		if (error == null) {
+			return;
+		}
+		if (actual != null) {
 			actual.onError(error);
+		}
+		else {
+			snapshot().get(0).undelivered(error);
 		}
 	}
 
@@ -297,9 +316,10 @@ final class Parts implements Subscription, Holding.Holder {
 			RunningScope around = CurrentScope.innermost(context);
 			List<Mono<Void>> ends = new ArrayList<>();
 			synchronized (this) {
-				this.state = State.STOPPED;
+				this.state = State.RELEASING;
 			}
 			List<Holding> parts = snapshotHeld();
+			List<Throwable> before = attachedTo(exit);
 			for (Holding part : parts) {
 				part.releasedIn(around);
 				ends.add(part.settled().onErrorComplete());
@@ -307,31 +327,41 @@ final class Parts implements Subscription, Holding.Holder {
 			for (int i = parts.size() - 1; i >= 0; i--) {
 				parts.get(i).interrupt(exit);
 			}
-			return Mono.when(ends).then(Mono.fromSupplier(() -> together(parts, exit)));
+			return Mono.when(ends).then(Mono.fromSupplier(() -> together(parts, exit, before)));
 		});
+	}
+
+	private static List<Throwable> attachedTo(Exit exit) {
+		return (exit instanceof Exit.Failed failed) ? Errors.attachedTo(failed.error()) : List.of();
 	}
 
 	/**
 	 * All were told the same exit. One that declares it handled is enough; of errors the
-	 * last acquired one's is first, as on a stack.
+	 * last acquired one's is first, as on a stack. What others have attached meanwhile to
+	 * an error that is handled is not.
 	 */
-	private static @Nullable Exit together(List<Holding> parts, Exit exit) {
-		Exit together = exit;
+	private static @Nullable Exit together(List<Holding> parts, Exit exit, List<Throwable> before) {
+		Exit replaced = null;
+		List<Throwable> errors = new ArrayList<>();
 		for (int i = parts.size() - 1; i >= 0; i--) {
 			Exit end = parts.get(i).end();
-			if (end == exit) {
-				continue;
-			}
-			if (together != exit && together instanceof Exit.Failed first) {
+			if (end != exit) {
+				replaced = end;
 				if (end instanceof Exit.Failed failed) {
-					ScopeExtras.suppress(first.error(), failed.error());
+					errors.add(failed.error());
 				}
 			}
-			else if (together == exit || end instanceof Exit.Failed) {
-				together = end;
+		}
+		if (replaced == null) {
+			return null;
+		}
+		for (Throwable attached : attachedTo(exit)) {
+			if (!before.contains(attached)) {
+				errors.add(attached);
 			}
 		}
-		return (together != exit) ? together : null;
+		Throwable error = HandledErrors.together(errors, parts.get(0)::undelivered);
+		return (error != null) ? Exit.failed(error) : replaced;
 	}
 
 }

@@ -2,13 +2,15 @@ package io.scopedasync;
 
 import java.util.Objects;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
-import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
+import reactor.util.context.ContextView;
 
 /**
  * What the factories and combinators of {@link AsyncResource} return.
@@ -25,6 +27,20 @@ final class Resources {
 	@SuppressWarnings("unchecked")
 	static Mono<Exit> unchanged(Mono<Void> release) {
 		return (Mono<Exit>) (Mono<?>) release;
+	}
+
+	/** For an error of a release that is not how the scope goes on. */
+	private static Consumer<Throwable> undeliveredIn(ContextView context) {
+		return (error) -> {
+			RunningScope scope = CurrentScope.innermost(context);
+			if (scope != null) {
+				scope.undelivered(error);
+			}
+			else {
+				// A resource that is released by hand.
+				Operators.onErrorDropped(error, Context.of(context));
+			}
+		};
 	}
 
 	static final class Functions<T> implements AsyncResource<T> {
@@ -182,12 +198,12 @@ final class Resources {
 
 	static final class Suppressing<T> extends Wrapper<T> {
 
-		private final Class<?>[] types;
+		private final HandledErrors handled;
 
 		Suppressing(AsyncResource<T> resource, Class<?>... types) {
 			super(resource);
-			this.types = types.clone();
-			for (Class<?> type : this.types) {
+			this.handled = new HandledErrors(types.clone());
+			for (Class<?> type : this.handled.types()) {
 				if (!Throwable.class.isAssignableFrom(type)) {
 					throw new IllegalArgumentException("'" + resource.name() + "' can't suppress " + type.getName()
 							+ ": give types of Throwable.");
@@ -197,36 +213,22 @@ final class Resources {
 
 		@Override
 		public Mono<Exit> exitRaw(Object raw, Exit exit) {
-			return super.exitRaw(raw, exit).defaultIfEmpty(exit).map(this::suppress);
+			return super.exitRaw(raw, exit).defaultIfEmpty(exit)
+				.transformDeferredContextual(
+						(ends, context) -> ends.map((end) -> suppress(end, undeliveredIn(context))));
 		}
 
 		@Override
 		public AsyncResource<T> fresh() {
-			return new Suppressing<>(this.resource.fresh(), this.types);
+			return new Suppressing<>(this.resource.fresh(), this.handled.types());
 		}
 
-		private Exit suppress(Exit exit) {
+		private Exit suppress(Exit exit, Consumer<Throwable> undelivered) {
 			if (!(exit instanceof Exit.Failed failed)) {
 				return exit;
 			}
-			Throwable error = failed.error();
-			if (!Exceptions.isMultiple(error)) {
-				return matches(error) ? Exit.completed() : exit;
-			}
-			Throwable[] rest = Exceptions.unwrapMultiple(error)
-				.stream()
-				.filter((e) -> !matches(e))
-				.toArray(Throwable[]::new);
-			return (rest.length == 0) ? Exit.completed() : Exit.failed(Exceptions.multiple(rest));
-		}
-
-		private boolean matches(Throwable error) {
-			for (Class<?> type : this.types) {
-				if (type.isInstance(error)) {
-					return true;
-				}
-			}
-			return false;
+			Throwable left = this.handled.removedFrom(failed.error(), undelivered);
+			return (left == failed.error()) ? exit : (left != null) ? Exit.failed(left) : Exit.completed();
 		}
 
 	}
@@ -242,10 +244,16 @@ final class Resources {
 			if (!(exit instanceof Exit.Failed failed)) {
 				return super.exitRaw(raw, exit);
 			}
-			return Mono.defer(() -> super.exitRaw(raw, exit)).onErrorResume((error) -> {
-				ScopeExtras.suppress(error, failed.error());
+			return Mono.deferContextual((context) -> super.exitRaw(raw, exit).onErrorResume((error) -> {
+				if (Errors.contains(failed.error(), error)) {
+					// The other way round it would be a circle.
+					return Mono.just(exit);
+				}
+				if (!Errors.attach(error, failed.error())) {
+					undeliveredIn(context).accept(failed.error());
+				}
 				return Mono.just(Exit.failed(error));
-			});
+			}));
 		}
 
 		@Override

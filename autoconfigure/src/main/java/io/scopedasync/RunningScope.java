@@ -422,8 +422,12 @@ abstract class RunningScope extends NestedScope implements Scope {
 	void scopesAreClosing() {
 	}
 
+	/** What the caller hears of a cancel, and of what failed after it. */
 	final RuntimeException cancelled(Exit.Cancelled exit) {
-		return new ScopeClosedException(name(), "Scope '" + name() + "' was cancelled: " + exit.reason() + ".");
+		ScopeClosedException cancelled = new ScopeClosedException(name(),
+				"Scope '" + name() + "' was cancelled: " + exit.reason() + ".");
+		// One opened by hand has no caller that hears of a cancel.
+		return isByHand() ? cancelled : Unheard.addTo(cancelled, this);
 	}
 
 	@Override

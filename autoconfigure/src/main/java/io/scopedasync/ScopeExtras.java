@@ -39,6 +39,9 @@ final class ScopeExtras {
 	/** What stands for this scope in its parent. */
 	@Nullable StackedEntry inParent;
 
+	/** Errors of a cancelled scope; guarded by this. */
+	@Nullable Unheard unheard;
+
 	long releaseBegan;
 
 	/** What the body has started; null until it asks. */
@@ -151,21 +154,6 @@ final class ScopeExtras {
 				// Thrown by one who waits beside the caller: the caller is still to hear.
 				scope.undelivered(ex);
 			}
-		}
-	}
-
-	/** Java's rule: the first error stays, a release's is attached to it. */
-	static Exit afterReleaseError(Exit exit, Throwable error) {
-		if (exit instanceof Exit.Failed failed) {
-			suppress(failed.error(), error);
-			return exit;
-		}
-		return (exit instanceof Exit.Cancelled) ? exit : Exit.failed(error);
-	}
-
-	static void suppress(Throwable error, Throwable suppressed) {
-		if (error != suppressed) {
-			error.addSuppressed(suppressed);
 		}
 	}
 

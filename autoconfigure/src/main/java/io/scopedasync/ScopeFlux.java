@@ -184,8 +184,8 @@ final class ScopeFlux<R> extends Flux<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (!ended(Exit.failed(error)) && !failedBeside(error)) {
-				Operators.onErrorDropped(error, this.actual.currentContext());
+			if (!ended(Exit.failed(error))) {
+				undelivered(error);
 			}
 		}
 
@@ -286,7 +286,7 @@ final class ScopeFlux<R> extends Flux<R> {
 				}
 			}
 			else if (this.cancelled) {
-				return;
+				Unheard.passOn(this, false);
 			}
 			else if (this.last instanceof Exit.Cancelled cancelled) {
 				this.actual.onError(cancelled(cancelled));

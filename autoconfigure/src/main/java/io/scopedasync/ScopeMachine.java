@@ -276,6 +276,9 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.open.remove(this);
 		}
 		turn(SETTLED);
+		if (told() != end() && end() instanceof Exit.Cancelled quiet) {
+			this.end = Unheard.insteadOf(quiet, scope());
+		}
 		Exit end = end();
 		Exit told = told();
 		if (told != end && !keepsResult()) {
@@ -291,8 +294,12 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (extras != null) {
 				extras.settle(scope());
 			}
-			if (!deliver(told) && told instanceof Exit.Failed failed) {
-				scope().undelivered(failed.error());
+			boolean heard = deliver(told);
+			if (told instanceof Exit.Failed failed) {
+				scope().heard(failed.error(), heard);
+			}
+			else if (told instanceof Exit.Cancelled && (!heard || scope().isByHand())) {
+				Unheard.passOn(scope(), false);
 			}
 		}
 		finally {

@@ -145,8 +145,8 @@ final class ScopeMono<R> extends Mono<R> {
 
 		@Override
 		public void onError(Throwable error) {
-			if (!ended(Exit.failed(error)) && !failedBeside(error)) {
-				Operators.onErrorDropped(error, currentContext());
+			if (!ended(Exit.failed(error))) {
+				undelivered(error);
 			}
 		}
 

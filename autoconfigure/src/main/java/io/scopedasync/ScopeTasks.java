@@ -152,28 +152,16 @@ final class ScopeTasks implements TaskGroup {
 		if (!this.policy.supervising && (scope.interrupt(failed) || turnsIntoFailure(failed))) {
 			return;
 		}
-		if (!scope.failedBeside(error) && !asked) {
-			scope.undelivered(error);
+		if (!Unheard.isTaken(scope, scope, error) && !asked) {
+			scope.report(error);
 		}
 	}
 
 	/** It failed while it was to be cancelled because the body had completed. */
-	private boolean turnsIntoFailure(Exit failed) {
+	boolean turnsIntoFailure(Exit failed) {
 		Exit end = this.scope.end();
 		return end instanceof Exit.Completed && this.scope.phase < ScopeState.UNWINDING
 				&& this.scope.decideInstead(end, failed);
-	}
-
-	/**
-	 * Adds an error to that of the group, if it fails and has not yet told its caller.
-	 */
-	boolean adds(Throwable error) {
-		if (this.scope.phase < ScopeState.SETTLED && this.scope.end instanceof Exit.Failed failed) {
-			ScopeExtras.suppress(failed.error(), error);
-			// Some errors take none.
-			return failed.error() == error || failed.error().getSuppressed().length != 0;
-		}
-		return false;
 	}
 
 	private synchronized boolean link(StartedTask<?> task) {

@@ -101,11 +101,7 @@ abstract class ScopeUnwinding extends ScopeState {
 
 	/** An acquisition failed after the end was decided, which may be why. */
 	private void failedLate(Throwable error) {
-		Exit end = end();
-		if (end instanceof Exit.Failed failed) {
-			ScopeExtras.suppress(failed.error(), error);
-		}
-		else if (!(end instanceof Exit.Cancelled && error instanceof ScopeClosedException)) {
+		if (!(end() instanceof Exit.Cancelled && error instanceof ScopeClosedException)) {
 			scope().undelivered(error);
 		}
 	}
@@ -192,16 +188,15 @@ abstract class ScopeUnwinding extends ScopeState {
 	}
 
 	/**
-	 * A release went wrong: told to the caller, with or after the body's error, or to
-	 * those who hear what no caller does.
+	 * A release went wrong: after success that is what the caller is told. Java's rule
+	 * otherwise: the first error stays.
 	 */
 	void releaseFailed(Throwable error) {
-		Exit end = end();
-		if (end instanceof Exit.Cancelled) {
-			scope().undelivered(error);
+		if (end() instanceof Exit.Completed) {
+			this.end = Exit.failed(error);
 		}
 		else {
-			this.end = ScopeExtras.afterReleaseError(end, error);
+			scope().undelivered(error);
 		}
 	}
 

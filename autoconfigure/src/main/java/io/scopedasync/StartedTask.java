@@ -46,7 +46,7 @@ final class StartedTask<T> implements Task<T>, CoreSubscriber<T> {
 		 * The task has ended.
 		 * @return whether a failure has been heard and is none of the group's
 		 */
-		boolean ended(Exit exit, @Nullable T value);
+		boolean ended(StartedTask<?> task, Exit exit, @Nullable T value);
 
 	}
 
@@ -148,10 +148,13 @@ final class StartedTask<T> implements Task<T>, CoreSubscriber<T> {
 		}
 		boolean heard = false;
 		try {
-			heard = this.watch != null && this.watch.ended(exit, this.value);
+			heard = this.watch != null && this.watch.ended(this, exit, this.value);
 		}
 		catch (Throwable ex) {
 			this.group.scope.undelivered(ex);
+		}
+		if (exit instanceof Exit.Cancelled) {
+			Unheard.passOn(scope(), heard || result != null);
 		}
 		this.group.ended(this, exit, heard, result != null);
 		if (result != null) {

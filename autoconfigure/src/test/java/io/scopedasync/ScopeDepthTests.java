@@ -136,7 +136,7 @@ class ScopeDepthTests {
 			.block(LIMIT)
 			.getThrowable();
 		assertThat(error).hasMessage("expected 1998");
-		assertThat(error.getSuppressed()).hasSize(665);
+		assertThat(error.getSuppressed()).hasSize(Errors.LIMIT);
 		assertThat(this.released).hasValue(2_000);
 	}
 
