@@ -110,12 +110,21 @@ final class Shutdown {
 		this.graceIsOver = true;
 		List<Scope> rest = new ArrayList<>(this.scopes.openScopes());
 		rest.addAll(this.scopes.takeLost());
-		add(() -> leftOpen.accept(rest));
-		for (Scope scope : rest) {
-			add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
-		}
+		add(() -> endByForce(rest, leftOpen));
 		// Their releases are bounded one by one; this bounds them all.
 		waitForTheRest(this.scopes.releaseTimeout, this::endApplication);
+	}
+
+	/** What is told of them is how they are before their end. */
+	private void endByForce(List<Scope> rest, Consumer<? super List<Scope>> leftOpen) {
+		try {
+			leftOpen.accept(rest);
+		}
+		finally {
+			for (Scope scope : rest) {
+				add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
+			}
+		}
 	}
 
 	private void waitForTheRest(Duration limit, Runnable then) {
