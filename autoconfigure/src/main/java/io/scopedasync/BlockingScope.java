@@ -9,7 +9,9 @@ import reactor.util.context.Context;
 import io.scopedasync.AsyncScopes.BlockingBody;
 
 /**
- * The front of a body that blocks: waits, runs and hears on the calling thread.
+ * The front of a body that blocks: acquires, waits, runs, releases and hears on the
+ * calling thread, which drives its scope but while it runs the body. Others only note
+ * what happens, and wake it.
  */
 final class BlockingScope<R> extends RunningScope {
 
@@ -17,9 +19,14 @@ final class BlockingScope<R> extends RunningScope {
 
 	private final Thread thread = Thread.currentThread();
 
-	private volatile boolean bodyMayRun;
+	private final OwnThread waiting = new OwnThread();
 
-	private volatile boolean over;
+	private boolean bodyMayRun;
+
+	private boolean over;
+
+	/** Whether the thread was interrupted while it waited. */
+	private boolean interrupted;
 
 	/** Whether an interrupt would reach the body; guarded by {@link #bodyLock}. */
 	private boolean inBody;
@@ -48,16 +55,16 @@ final class BlockingScope<R> extends RunningScope {
 
 	private R call() throws Exception {
 		RunningScope parent = CurrentScope.ofThread();
-		boolean interrupted = false;
 		// An interrupt that the body around this scope has taken already is none any
 		// more.
 		boolean taken = !this.thread.isInterrupted() && isInterruptedBy(parent);
+		// Returns once the body may run, or the scope has settled.
 		start(parent);
-		interrupted |= await(false);
 		Throwable thrown = null;
 		if (this.bodyMayRun) {
 			thrown = runBody(parent);
-			interrupted |= Thread.interrupted() && !isInterruptedByLimit();
+			boolean interrupted = this.interrupted || (Thread.interrupted() && !isInterruptedByLimit());
+			this.interrupted = interrupted;
 			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
 					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
 			boolean endedByItself = ended(exit);
@@ -68,14 +75,14 @@ final class BlockingScope<R> extends RunningScope {
 				// It came at the body's end, and there may be tasks to wait for.
 				interrupt(Exit.cancelled("its thread was interrupted"));
 			}
-			interrupted |= await(true);
+			awaitEnd();
 			if (!endedByItself && thrown != null && !(thrown instanceof InterruptedException)) {
 				afterItsEnd(thrown);
 			}
 		}
 		// This scope cleared the interrupt that was its own; one around it may have meant
 		// the same thread at the same moment.
-		if (interrupted || (!taken && isInterruptedBy(parent))) {
+		if (this.interrupted || (!taken && isInterruptedBy(parent))) {
 			Thread.currentThread().interrupt();
 		}
 		return outcome(thrown);
@@ -133,28 +140,61 @@ final class BlockingScope<R> extends RunningScope {
 		}
 	}
 
-	/**
-	 * Parks until the body may run, or until the scope has settled; tells whether the
-	 * thread was interrupted meanwhile.
-	 */
-	private boolean await(boolean settled) {
-		boolean interrupted = false;
-		while (!this.over && (settled || !this.bodyMayRun)) {
-			// Those granted on this thread must not wait for it to wake up.
-			Trampoline.drainBeforeParking();
-			if (this.over || (!settled && this.bodyMayRun)) {
-				break;
-			}
-			LockSupport.park(this);
-			if (Thread.interrupted()) {
-				interrupted = true;
-				if (!settled || this.phase == RUNNING) {
-					// Also while it waits for its tasks.
-					interrupt(Exit.cancelled("its thread was interrupted"));
-				}
+	/** Waits for tasks, then releases, here. */
+	private void awaitEnd() {
+		while (!this.over) {
+			drive();
+			if (!this.over) {
+				park();
 			}
 		}
-		return interrupted;
+	}
+
+	@Override
+	void awaitEvent(int seen) {
+		while (this.phase != RUNNING && isUpToDate(seen)) {
+			park();
+		}
+	}
+
+	/** Until something happens; for no reason also. */
+	private void park() {
+		// Steps of scopes inside this one must not wait for it to wake up.
+		Trampoline.drainBeforeParking();
+		LockSupport.park(this);
+		this.waiting.goOn();
+		if (Thread.interrupted()) {
+			this.interrupted = true;
+			if (this.phase < UNWINDING) {
+				// Also while it waits for its tasks.
+				interrupt(Exit.cancelled("its thread was interrupted"));
+			}
+		}
+	}
+
+	@Override
+	void wakeDriver() {
+		if (this.phase != RUNNING) {
+			this.waiting.wakeUp();
+		}
+	}
+
+	/** Others drive it during the body, and leave its end to its thread. */
+	@Override
+	void beforeWaiting() {
+		if (this.bodyOver) {
+			this.waiting.wakeUp();
+		}
+	}
+
+	@Override
+	boolean mayUnwindHere() {
+		return this.waiting.isCurrent();
+	}
+
+	@Override
+	OwnThread home() {
+		return this.waiting;
 	}
 
 	@SuppressWarnings("NullAway") // null is what the body returned
@@ -182,8 +222,8 @@ final class BlockingScope<R> extends RunningScope {
 
 	@Override
 	void startBody() {
+		this.waiting.leave();
 		this.bodyMayRun = true;
-		wakeUp();
 	}
 
 	@Override
@@ -210,17 +250,9 @@ final class BlockingScope<R> extends RunningScope {
 
 	@Override
 	boolean deliver(Exit end) {
+		this.waiting.leave();
 		this.over = true;
-		wakeUp();
 		return true;
-	}
-
-	private void wakeUp() {
-		// Who drives its own scope looks at the flags before it parks; an unpark is a
-		// system call.
-		if (this.thread != Thread.currentThread()) {
-			LockSupport.unpark(this.thread);
-		}
 	}
 
 }

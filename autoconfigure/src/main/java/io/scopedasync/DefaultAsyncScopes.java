@@ -69,6 +69,9 @@ final class DefaultAsyncScopes implements AsyncScopes {
 
 	final Shutdown shutdown;
 
+	/** That of the application, for threads of ours on which its code runs. */
+	final @Nullable ClassLoader classLoader = Thread.currentThread().getContextClassLoader();
+
 	/** Null unless somebody asked for it. */
 	volatile @Nullable ApplicationScope application;
 

@@ -3,6 +3,7 @@ package io.scopedasync;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
+import org.jspecify.annotations.Nullable;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.MonoSink;
@@ -61,6 +62,12 @@ final class EnteredEntry<T> extends StackedEntry {
 			// and so may the end of the scope.
 			scope.drive();
 		}
+	}
+
+	/** Its scope's own thread runs the body. */
+	@Override
+	@Nullable OwnThread home() {
+		return null;
 	}
 
 	private void refuse() {

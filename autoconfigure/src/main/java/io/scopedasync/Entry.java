@@ -324,6 +324,20 @@ abstract class Entry extends Waiter {
 	}
 
 	@Override
+	final void granted(Object value) {
+		// Still pending: a function that sees it in another way is the caller's code.
+		this.value = value;
+	}
+
+	@Override
+	final void goOn() {
+		if (this.state == PENDING) {
+			arrived(value());
+		}
+		resume();
+	}
+
+	@Override
 	final void arrived(Object value) {
 		Object kept = kept(value);
 		this.value = kept;

@@ -173,6 +173,13 @@ final class Holding extends RunningScope {
 		return true;
 	}
 
+	/** A part of what a blocking caller acquires goes on with that. */
+	@Override
+	@Nullable OwnThread home() {
+		RunningScope around = this.seen ? null : parent();
+		return (around != null) ? around.home() : null;
+	}
+
 	/** A part has the limits of its own releases. */
 	@Override
 	boolean isBounded() {

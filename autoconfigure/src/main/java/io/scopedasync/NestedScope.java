@@ -59,7 +59,7 @@ abstract class NestedScope extends ScopeMachine {
 		if (this.spec.limits != ScopeLimits.NONE || parent != null) {
 			startLimits(this.spec.limits);
 		}
-		if (FlatStep.isDueAt(this.depth) && !isByHand()) {
+		if (FlatStep.isDueAt(this.depth) && !isByHand() && home() == null) {
 			yieldBeforeRun();
 			FlatStep.take(scope());
 			return;

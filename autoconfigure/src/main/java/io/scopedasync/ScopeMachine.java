@@ -64,6 +64,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 	@Override
 	final void drive() {
 		if ((int) WIP.getAndAdd(this, 1) != 0) {
+			wakeDriver();
 			return;
 		}
 		ScopeExtras extras = this.extras;
@@ -74,6 +75,27 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
 			run();
 		}
+	}
+
+	/** An event was noted while somebody drives, who may be waiting for one. */
+	void wakeDriver() {
+	}
+
+	/**
+	 * For the driver, about to hand the scope back: a thread with nothing else to do may
+	 * wait here while {@link #isUpToDate}.
+	 */
+	void awaitEvent(int seen) {
+	}
+
+	/** Whether there is nothing but the events that the driver has looked at. */
+	final boolean isUpToDate(int seen) {
+		return (int) WIP.getVolatile(this) == seen;
+	}
+
+	/** Whether what is held may be released on this thread. */
+	boolean mayUnwindHere() {
+		return true;
 	}
 
 	/** Whether it is a scope of its own for those who look from outside. */
@@ -106,6 +128,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			if (trace != null && !trace.loosened && this.phase == RUNNING) {
 				loosen(trace);
 			}
+			awaitEvent(missed);
 			missed = (int) WIP.getAndAdd(this, -missed) - missed;
 		}
 		while (missed != 0);
@@ -161,7 +184,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		while (more) {
 			more = enterNext();
 		}
-		if (this.phase == RUNNING && isBodyOver()) {
+		if (this.phase == RUNNING && isBodyOver() && mayUnwindHere()) {
 			beginUnwinding();
 			OpenRecord record = record();
 			if (record != null) {

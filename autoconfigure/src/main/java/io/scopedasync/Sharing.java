@@ -172,7 +172,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			open = List.copyOf(this.open);
 		}
 		Mono<Void> ends = Mono.whenDelayError(open.stream().map((shared) -> shared.holding.settled()).toList());
-		refused.forEach((waiter) -> waiter.refuse(closed()));
+		Waiter.refuseAll(refused, this::closed);
 		open.forEach((shared) -> {
 			shared.giveUp("'" + name() + "' was closed");
 			shared.endIfUnused();
@@ -354,7 +354,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 					this.users += served.size();
 				}
 			}
-			served.forEach((waiter) -> waiter.grant(this));
+			Waiter.grantAll(served, (place) -> this);
 			if (old != null) {
 				old.giveUp("another one took its place");
 				old.endIfUnused();
@@ -389,7 +389,7 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			boolean told = !refused.isEmpty() || swap != null;
 			if (told) {
 				Throwable error = (exit instanceof Exit.Failed failed) ? failed.error() : closed();
-				refused.forEach((waiter) -> waiter.refuse(error));
+				Waiter.refuseAll(refused, () -> error);
 				if (swap != null) {
 					swap.error(error);
 				}

@@ -34,6 +34,11 @@ class StackedEntry extends Entry {
 	}
 
 	@Override
+	@Nullable OwnThread home() {
+		return this.scope.home();
+	}
+
+	@Override
 	final void noteBeginning() {
 		DefaultAsyncScopes scopes = this.scope.scopes;
 		if (scopes.timed) {

@@ -1,6 +1,11 @@
 package io.scopedasync;
 
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
+
 import org.jspecify.annotations.Nullable;
+import reactor.core.scheduler.Schedulers;
 
 /**
  * A caller that waits for a {@link DirectResource}: a node that the resource may link
@@ -45,13 +50,21 @@ public abstract class Waiter {
 
 	/**
 	 * Hands over what was waited for. Called once, by whoever took this waiter out of its
-	 * queue, outside locks. Runs the waiter's next steps on this thread, but never inside
-	 * those of another waiter: the stack stays flat.
+	 * queue, outside locks. The waiter's next steps run on this thread only if it must
+	 * not block, as an event loop; a thread that may block belongs to another caller, and
+	 * they run elsewhere. They never run inside those of another waiter: the stack stays
+	 * flat.
 	 * @param value what was acquired
 	 */
 	public final void grant(Object value) {
-		arrived(value);
-		Trampoline.run(this);
+		if (isInline()) {
+			arrived(value);
+			Trampoline.run(this);
+		}
+		else {
+			granted(value);
+			HandOver.take(this);
+		}
 	}
 
 	/**
@@ -60,7 +73,61 @@ public abstract class Waiter {
 	 */
 	public final void refuse(Throwable error) {
 		failed(error);
-		Trampoline.run(this);
+		if (isInline()) {
+			Trampoline.run(this);
+		}
+		else {
+			HandOver.take(this);
+		}
+	}
+
+	/**
+	 * Hands over to several at once, who go on in this order, or some of them at the same
+	 * time.
+	 * @param waiters as for {@link #grant}
+	 * @param value what each acquired, asked with its place in the list
+	 */
+	public static void grantAll(List<Waiter> waiters, IntFunction<?> value) {
+		HandOver.Batch batch = new HandOver.Batch();
+		for (int i = 0; i < waiters.size(); i++) {
+			Waiter waiter = waiters.get(i);
+			if (waiter.isInline()) {
+				waiter.grant(value.apply(i));
+			}
+			else {
+				waiter.granted(value.apply(i));
+				batch.handOver(waiter);
+			}
+		}
+		batch.end();
+	}
+
+	/**
+	 * Ends the wait of several at once, otherwise as {@link #grantAll}.
+	 * @param waiters as for {@link #grant}
+	 * @param error made for each
+	 */
+	public static void refuseAll(List<Waiter> waiters, Supplier<? extends Throwable> error) {
+		HandOver.Batch batch = new HandOver.Batch();
+		for (Waiter waiter : waiters) {
+			if (waiter.isInline()) {
+				waiter.refuse(error.get());
+			}
+			else {
+				waiter.failed(error.get());
+				batch.handOver(waiter);
+			}
+		}
+		batch.end();
+	}
+
+	private boolean isInline() {
+		return Schedulers.isInNonBlockingThread() && home() == null;
+	}
+
+	/** The thread that waits for this, if one does: then it goes on there. */
+	@Nullable OwnThread home() {
+		return null;
 	}
 
 	/** The scope that asks, null outside any. */
@@ -79,11 +146,23 @@ public abstract class Waiter {
 		return null;
 	}
 
+	/**
+	 * Notes the value on the thread of another caller, where no code of this one runs.
+	 */
+	void granted(Object value) {
+		arrived(value);
+	}
+
 	/** Notes the value. */
 	abstract void arrived(Object value);
 
 	/** Notes the error. */
 	abstract void failed(Throwable error);
+
+	/** Goes on with what was granted or refused. */
+	void goOn() {
+		resume();
+	}
 
 	/** Goes on with what was noted. */
 	abstract void resume();

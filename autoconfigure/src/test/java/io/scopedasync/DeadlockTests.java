@@ -34,6 +34,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  * Scopes that wait for each other are found, all of them and no others.
  */
 @Timeout(60)
+@EventLoop
 class DeadlockTests {
 
 	private static final Duration BOUND = Duration.ofSeconds(30);
@@ -421,7 +422,7 @@ class DeadlockTests {
 	@Test
 	void whatIsOpenedByHandIsClosedByHandWhateverItHasInside() {
 		Scope session = this.scopes.open("session");
-		session.enter(this.a).block(BOUND);
+		session.enter(this.a).as(EventLoop.Loop::await);
 		CompletableFuture<String> inside = begin(
 				waitingIn(session, this.scopes.use(this.b, (permit) -> Mono.just("x"))));
 		CompletableFuture<String> other = entering("other", this.b, this.a);
@@ -430,7 +431,7 @@ class DeadlockTests {
 		look();
 		look();
 		assertThat(this.found).isEmpty();
-		session.close().block(BOUND);
+		session.close().as(EventLoop.Loop::await);
 		assertThat(inside).isCompletedWithValue("x");
 		assertThat(other).isCompletedWithValue("other");
 		assertThat(late).isCompletedWithValue("y");

@@ -250,6 +250,7 @@ class FlatMappedResourceTests {
 		assertThat(this.told.undelivered).isEmpty();
 	}
 
+	@EventLoop
 	@Test
 	void whatAWaiterIsGrantedIsSeenThroughTheFunction() {
 		Limiter limiter = Limiter.builder("limiter").permits(1).build();

@@ -142,6 +142,7 @@ class ScopeContextTests {
 		assertThat(this.scopes.openScopes()).isEmpty();
 	}
 
+	@EventLoop
 	@Test
 	@Case(178)
 	void whoIsGrantedOnAnothersThreadSeesNothingOfTheOther() {

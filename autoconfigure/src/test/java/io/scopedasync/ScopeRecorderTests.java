@@ -57,6 +57,7 @@ class ScopeRecorderTests {
 		}).build();
 	}
 
+	@EventLoop
 	@Test
 	void aWaitIsTimedFromItsBeginningWithAndWithoutALimit() {
 		Limiter unlimited = Limiter.builder("unlimited").build();
@@ -86,6 +87,7 @@ class ScopeRecorderTests {
 				"closed scope completed 36");
 	}
 
+	@EventLoop
 	@Test
 	void aWaitThatIsCancelledOrTimesOutIsNoSuccess() {
 		Limiter limiter = Limiter.builder("l")

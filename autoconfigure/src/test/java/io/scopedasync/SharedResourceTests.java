@@ -28,6 +28,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
  * One acquisition for many scopes: shared, per key, per scope, exchanged in use.
  */
 @Timeout(60)
+@EventLoop
 class SharedResourceTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -182,7 +183,7 @@ class SharedResourceTests {
 		String found = this.scopes
 			.use(this.shared.map(String::length),
 					(length) -> Mono.zip(this.shared.held(), this.db.held(), (x, y) -> x + y + length))
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(found).isEqualTo("dbdb2");
 	}
 
@@ -193,7 +194,7 @@ class SharedResourceTests {
 				(String value, Exit exit) -> Mono.empty());
 		String user = this.scopes.use(asking.shared(IDLE), Mono::just)
 			.contextWrite((context) -> context.put("user", "alice"))
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(user).isEqualTo("nobody");
 	}
 
@@ -288,7 +289,7 @@ class SharedResourceTests {
 				(key) -> AsyncResource.just("db of " + key));
 		String found = this.scopes.use(tenants.forKey("one"), (one) -> this.scopes.use(tenants.forKey("two"),
 				(two) -> Mono.zip(tenants.forKey("one").held(), tenants.forKey("two").held(), (x, y) -> x + ", " + y)))
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(found).isEqualTo("db of one, db of two");
 		assertThat(tenants.forKey("three").held().toFuture()).isCompletedExceptionally();
 	}
@@ -325,9 +326,9 @@ class SharedResourceTests {
 		arrival.tryEmitValue("db");
 		this.go.tryEmitEmpty();
 		assertThat(use(memoized)).isCompletedWithValue("db");
-		assertThat(owner.child("inner").enter(memoized).block(LIMIT)).isEqualTo("db");
+		assertThat(owner.child("inner").enter(memoized).toFuture().join()).isEqualTo("db");
 		assertThat(this.events).containsExactly("acquire db");
-		owner.close().block(LIMIT);
+		owner.close().as(EventLoop.Loop::await);
 		assertThat(this.events).containsExactly("acquire db", "release db completed");
 		assertThat(use(memoized)).failsWithin(LIMIT)
 			.withThrowableThat()
@@ -339,7 +340,7 @@ class SharedResourceTests {
 	@Test
 	@Case(39)
 	void aMemoizedResourceThatIsNotUsedIsNeverAcquired() {
-		this.scopes.with((scope) -> Mono.just(scope.memoize(this.db))).block(LIMIT);
+		this.scopes.with((scope) -> Mono.just(scope.memoize(this.db))).as(EventLoop.Loop::await);
 		assertThat(this.events).isEmpty();
 	}
 
@@ -350,7 +351,7 @@ class SharedResourceTests {
 		this.scopes.with((scope) -> {
 			AsyncResource<String> memoized = scope.memoize(this.db);
 			return this.scopes.use(memoized, Mono::just).then(scope.enter(other)).then(scope.enter(memoized));
-		}).block(LIMIT);
+		}).as(EventLoop.Loop::await);
 		assertThat(this.events).containsExactly("acquire db", "acquire other", "release other completed",
 				"release db completed");
 	}
@@ -367,15 +368,15 @@ class SharedResourceTests {
 		CompletableFuture<String> old = use(swappable);
 		CompletableFuture<Void> swap = swappable.swap(better).toFuture();
 		assertThat(swap).isNotDone();
-		assertThat(this.scopes.use(swappable, Mono::just).block(LIMIT)).isEqualTo("db");
+		assertThat(this.scopes.use(swappable, Mono::just).toFuture().join()).isEqualTo("db");
 		arrival.tryEmitValue("better");
 		assertThat(swap).isCompleted();
-		assertThat(this.scopes.use(swappable, Mono::just).block(LIMIT)).isEqualTo("better");
+		assertThat(this.scopes.use(swappable, Mono::just).toFuture().join()).isEqualTo("better");
 		assertThat(this.db.released()).isZero();
 		this.go.tryEmitEmpty();
 		assertThat(old).isCompletedWithValue("db");
 		assertThat(this.events).containsExactly("acquire db", "acquire better", "release db completed");
-		swappable.close().block(LIMIT);
+		swappable.close().as(EventLoop.Loop::await);
 		assertThat(this.events).endsWith("release better completed");
 		assertThat(this.scopes.openScopes()).isEmpty();
 	}
@@ -438,7 +439,7 @@ class SharedResourceTests {
 		Recording first = new Recording("first", this.events);
 		first.acquisition = slow.asMono();
 		CompletableFuture<Void> early = swappable.swap(first).toFuture();
-		swappable.swap(new Recording("second", this.events)).block(LIMIT);
+		swappable.swap(new Recording("second", this.events)).as(EventLoop.Loop::await);
 		slow.tryEmitValue("first");
 		assertThat(early).isCompleted();
 		assertThat(this.events).containsExactly("acquire first", "acquire second", "release first completed");
@@ -451,7 +452,7 @@ class SharedResourceTests {
 		this.db.acquisition = Mono.never();
 		SwappableResource<String> swappable = this.scopes.swappable(this.db);
 		CompletableFuture<String> waiting = use(swappable);
-		swappable.swap(AsyncResource.just("better")).block(LIMIT);
+		swappable.swap(AsyncResource.just("better")).as(EventLoop.Loop::await);
 		this.go.tryEmitEmpty();
 		assertThat(waiting).isCompletedWithValue("better");
 	}
@@ -463,7 +464,7 @@ class SharedResourceTests {
 		SwappableResource<String> swappable = this.scopes.swappable(this.db);
 		this.go.tryEmitEmpty();
 		use(swappable);
-		swappable.swap(AsyncResource.just("better")).block(LIMIT);
+		swappable.swap(AsyncResource.just("better")).as(EventLoop.Loop::await);
 		assertThat(this.db.released()).isOne();
 		assertThat(this.told.undelivered).as("after a swap").containsExactly(this.error);
 		use(this.shared);
@@ -489,7 +490,7 @@ class SharedResourceTests {
 				})
 				.dispose();
 			return Mono.empty();
-		})).block(LIMIT);
+		})).as(EventLoop.Loop::await);
 		assertThat(this.db.released()).isOne();
 		assertThat(this.told.undelivered).containsExactly(this.error);
 	}

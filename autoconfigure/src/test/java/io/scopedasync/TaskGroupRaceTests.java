@@ -1,5 +1,6 @@
 package io.scopedasync;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -15,6 +16,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.reactivestreams.Subscription;
@@ -293,12 +295,15 @@ class TaskGroupRaceTests {
 
 		/** What was left alone ends well, one after the other where there is a limit. */
 		void finish() {
-			for (int i = 0; i < 8; i++) {
-				new ArrayList<>(this.manuals).forEach(Manual::complete);
-			}
 			ScopeTasks group = this.group.get();
-			assertThat(group.scope.state()).as("group, seed %d", TaskGroupRaceTests.this.seed)
-				.isEqualTo(Scope.State.CLOSED);
+			// The next one begins on another thread.
+			Awaitility.await("group, seed " + TaskGroupRaceTests.this.seed)
+				.pollInterval(Duration.ofMillis(1))
+				.until(() -> {
+					new ArrayList<>(this.manuals).forEach(Manual::complete);
+					return group.scope.state() == Scope.State.CLOSED && (this.told.get() || this.callerGone)
+							&& this.tasks.stream().allMatch((task) -> task.exit() != null);
+				});
 			assertThat(group.running()).isZero();
 			assertThat(this.told.get() || this.callerGone).as("caller told, seed %d", TaskGroupRaceTests.this.seed)
 				.isTrue();

@@ -643,6 +643,7 @@ class TaskGroupTests {
 		assertThat(this.events).containsExactly("acquire a", "release a cancelled: its group, 'group', ended");
 	}
 
+	@EventLoop
 	@Test
 	@Case(100)
 	void aLimitLetsSoManyTasksRunAtOnce() {

@@ -43,8 +43,9 @@ public final class Barrier extends Gate<Integer> {
 
 	/**
 	 * Waits for the others; on each subscription. A cancel while waiting leaves at once.
-	 * @return the number, 0 for who came first, on the thread of who came last; a
-	 * {@link BarrierBrokenException} if the barrier is or becomes broken, or is reset
+	 * @return the number, 0 for who came first; on the thread of who came last if that
+	 * must not block, otherwise on one of ours; a {@link BarrierBrokenException} if the
+	 * barrier is or becomes broken, or is reset
 	 */
 	public Mono<Integer> await() {
 		return pass();
@@ -71,7 +72,7 @@ public final class Barrier extends Gate<Integer> {
 			this.broken = broken;
 			waiting = everybody();
 		}
-		waiting.forEach((waiter) -> waiter.refuse(broken(why)));
+		Waiter.refuseAll(waiting, () -> broken(why));
 	}
 
 	private BarrierBrokenException broken(String why) {
@@ -107,9 +108,7 @@ public final class Barrier extends Gate<Integer> {
 			}
 			others = everybody();
 		}
-		for (int i = 0; i < others.size(); i++) {
-			others.get(i).grant(i);
-		}
+		Waiter.grantAll(others, (place) -> place);
 		return others.size();
 	}
 

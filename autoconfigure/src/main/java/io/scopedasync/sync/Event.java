@@ -30,8 +30,8 @@ public final class Event extends Gate<Event> {
 	}
 
 	/**
-	 * Sets it and lets all pass who wait, in order of arrival. May run their next steps
-	 * on this thread. Does nothing if it is set.
+	 * Sets it and lets all pass who wait, in order of arrival. Runs their next steps on
+	 * this thread only if it must not block. Does nothing if it is set.
 	 */
 	public void set() {
 		List<Waiter> waiting;
@@ -39,7 +39,7 @@ public final class Event extends Gate<Event> {
 			this.set = true;
 			waiting = everybody();
 		}
-		waiting.forEach((waiter) -> waiter.grant(this));
+		Waiter.grantAll(waiting, (place) -> this);
 	}
 
 	/** Clears it: from now on callers wait. */
@@ -57,7 +57,8 @@ public final class Event extends Gate<Event> {
 
 	/**
 	 * Waits until it is set; on each subscription. A cancel while waiting leaves at once.
-	 * @return completes at once if it is set, else on the thread that sets it
+	 * @return completes at once if it is set; else on the thread that sets it if that
+	 * must not block, otherwise on one of ours
 	 */
 	public Mono<Void> await() {
 		return pass().then();

@@ -22,6 +22,7 @@ import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.Deadlock;
+import io.scopedasync.EventLoop;
 import io.scopedasync.Scope;
 import io.scopedasync.ScopeClock;
 import io.scopedasync.ScopeSpec;
@@ -117,6 +118,7 @@ class LeakDetectorTests {
 		assertThat(output).containsOnlyOnce("Recovered: scope 'import', reported as overdue, ended after about 80 s");
 	}
 
+	@EventLoop
 	@Test
 	void endsADeadlockAtTheSecondLook(CapturedOutput output) {
 		this.detector.start();
@@ -125,8 +127,8 @@ class LeakDetectorTests {
 		for (int i = 1; i <= 2; i++) {
 			Scope old = this.scopes.open("old");
 			Scope young = this.scopes.open("young");
-			old.enter(left).block(Duration.ofSeconds(30));
-			young.enter(right).block(Duration.ofSeconds(30));
+			old.enter(left).as(EventLoop.Loop::await);
+			young.enter(right).as(EventLoop.Loop::await);
 			CompletableFuture<Permit> waiting = old.enter(right).toFuture();
 			CompletableFuture<Permit> failing = young.enter(left).toFuture();
 			this.time.advanceTimeBy(Duration.ofSeconds(5));
@@ -134,9 +136,9 @@ class LeakDetectorTests {
 			this.time.advanceTimeBy(Duration.ofSeconds(5));
 			assertThat(this.leaks.count(LeakReason.DEADLOCK)).isEqualTo(i);
 			assertThat(failing).isCompletedExceptionally();
-			young.close().block(Duration.ofSeconds(30));
+			young.close().as(EventLoop.Loop::await);
 			assertThat(waiting).isCompleted();
-			old.close().block(Duration.ofSeconds(30));
+			old.close().as(EventLoop.Loop::await);
 		}
 		Leak leak = this.found.get(0);
 		assertThat(leak.reason()).isEqualTo(LeakReason.DEADLOCK);
@@ -146,9 +148,9 @@ class LeakDetectorTests {
 		assertThat(this.leaks.open()).isZero();
 		assertThat(output)
 			.containsOnlyOnce("Leak (deadlock): scope 'young' open for 10 s, running, holding "
-					+ "[right, left], opened on main; 'young' #")
+					+ "[right, left], opened on event-loop; 'young' #")
 			.contains("holds 'left' and waits for 'right', held by 'young' #")
-			.contains(" (open for 10 s, opened on main). These waited for each other");
+			.contains(" (open for 10 s, opened on event-loop). These waited for each other");
 	}
 
 	@Test

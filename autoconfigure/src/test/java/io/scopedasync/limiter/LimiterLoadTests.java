@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import org.awaitility.Awaitility;
@@ -33,6 +34,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * cancel and resize.
  */
 @Timeout(100)
+@EventLoop
 class LimiterLoadTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -59,7 +61,7 @@ class LimiterLoadTests {
 		}
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(1, 1, callers));
 		// With a stack that would not hold a hundredth of them.
-		Thread releasing = new Thread(null, held::close, "small stack", 128 * 1024);
+		Thread releasing = new EventLoop.Loop(held::close, 128 * 1024);
 		releasing.start();
 		releasing.join(LIMIT.toMillis());
 		assertThat(bodies).hasValue(callers);
@@ -252,7 +254,7 @@ class LimiterLoadTests {
 		for (int i = 0; i < 1_000; i++) {
 			flood.add(this.scopes.use(keyed.forKey("loud"), (permit) -> Mono.never()).subscribe());
 		}
-		assertThat(this.scopes.use(keyed.forKey("quiet"), (permit) -> Mono.just("served")).block(LIMIT))
+		assertThat(this.scopes.use(keyed.forKey("quiet"), (permit) -> Mono.just("served")).toFuture().join())
 			.isEqualTo("served");
 		assertThat(keyed.statistics()).isEqualTo(new KeyedLimiter.Statistics(1, 1, 1, 999));
 		flood.forEach(Disposable::dispose);
@@ -265,11 +267,11 @@ class LimiterLoadTests {
 		KeyedLimiter keyed = KeyedLimiter.builder("keyed").permits(2).acquireTimeout(Duration.ofMinutes(1)).build();
 		for (int i = 0; i < 100_000; i++) {
 			String key = "tenant " + i;
-			this.scopes.use(keyed.forKey(key), (permit) -> Mono.just(key)).block(LIMIT);
+			this.scopes.use(keyed.forKey(key), (permit) -> Mono.just(key)).as(EventLoop.Loop::await);
 			if (i % 10 == 0) {
 				this.scopes.use(keyed.forKey(key), (permit) -> Mono.error(new IllegalStateException(key)))
 					.onErrorComplete()
-					.block(LIMIT);
+					.as(EventLoop.Loop::await);
 				this.scopes.use(keyed.forKey(key), (permit) -> Mono.never()).subscribe().dispose();
 			}
 		}
@@ -284,7 +286,7 @@ class LimiterLoadTests {
 		assertThat(waiting).isNotDone();
 		keyed.resize(1);
 		assertThat(waiting).isCompletedWithValue("a");
-		assertThat(this.scopes.use(keyed.forKey("b"), (permit) -> Mono.just("b")).block(LIMIT)).isEqualTo("b");
+		assertThat(this.scopes.use(keyed.forKey("b"), (permit) -> Mono.just("b")).toFuture().join()).isEqualTo("b");
 		assertThat(keyed.statistics()).isEqualTo(new KeyedLimiter.Statistics(1, 0, 0, 0));
 	}
 

@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
@@ -28,6 +29,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 /**
  * The limiter's promises, one by one.
  */
+@EventLoop
 class LimiterTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -48,7 +50,7 @@ class LimiterTests {
 				(permit) -> Mono.fromRunnable(() -> most.accumulateAndGet(inside.incrementAndGet(), Math::max))
 					.then(Mono.delay(Duration.ofMillis(1)))
 					.doOnTerminate(inside::decrementAndGet));
-		assertThat(Flux.range(0, 100).flatMap((i) -> scoped, 100).count().block(LIMIT)).isEqualTo(100);
+		assertThat(Flux.range(0, 100).flatMap((i) -> scoped, 100).count().toFuture().join()).isEqualTo(100);
 		assertThat(most).hasValue(3);
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(3, 0, 0));
 	}
@@ -131,7 +133,7 @@ class LimiterTests {
 			assertThatIllegalStateException().isThrownBy(held::close).withMessageContaining("belongs to a scope");
 			assertThat(limiter.statistics().borrowed()).isOne();
 			return Mono.empty();
-		}).block(LIMIT);
+		}).as(EventLoop.Loop::await);
 		assertThat(limiter.statistics()).isEqualTo(new Limiter.Statistics(2, 0, 0));
 	}
 
@@ -139,11 +141,11 @@ class LimiterTests {
 	@Case(109)
 	void thePermitReturnsWhateverTheBodyDoes() {
 		Limiter limiter = Limiter.builder("one").build();
-		this.scopes.use(limiter, (permit) -> Mono.just("x")).block(LIMIT);
+		this.scopes.use(limiter, (permit) -> Mono.just("x")).as(EventLoop.Loop::await);
 		assertThat(limiter.statistics().borrowed()).isZero();
 		this.scopes.use(limiter, (permit) -> Mono.error(new IllegalStateException("expected")))
 			.onErrorComplete()
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(limiter.statistics().borrowed()).isZero();
 		Disposable running = this.scopes.use(limiter, (permit) -> Mono.never()).subscribe();
 		assertThat(limiter.statistics().borrowed()).isOne();
@@ -278,7 +280,7 @@ class LimiterTests {
 		Permit held = limiter.tryAcquire();
 		Disposable waiting = use(limiter, "waiter").subscribe();
 		assertThatExceptionOfType(AcquireRejectedException.class)
-			.isThrownBy(() -> use(limiter, "too many").block(LIMIT))
+			.isThrownBy(() -> use(limiter, "too many").as(EventLoop.Loop::await))
 			.withMessageContaining("'one'")
 			.satisfies((ex) -> assertThat(ex.getMaxWaiting()).isOne());
 		// A place that a cancel freed may be taken.
@@ -292,9 +294,10 @@ class LimiterTests {
 	@Case(118)
 	void withNoPlaceToWaitOnlyAFreePermitHelps() {
 		Limiter limiter = Limiter.builder("one").maxWaiting(0).build();
-		use(limiter, "first").block(LIMIT);
+		use(limiter, "first").as(EventLoop.Loop::await);
 		limiter.tryAcquire();
-		assertThatExceptionOfType(AcquireRejectedException.class).isThrownBy(() -> use(limiter, "x").block(LIMIT));
+		assertThatExceptionOfType(AcquireRejectedException.class)
+			.isThrownBy(() -> use(limiter, "x").as(EventLoop.Loop::await));
 		assertThat(limiter.statistics().waiting()).isZero();
 	}
 
@@ -372,9 +375,9 @@ class LimiterTests {
 	@Case(17)
 	void anAcquisitionByHandIsGivenBackByHandOnce() {
 		Limiter limiter = Limiter.builder("one").build();
-		Permit permit = limiter.acquire().block(LIMIT);
+		Permit permit = limiter.acquire().as(EventLoop.Loop::await);
 		assertThat(limiter.statistics().borrowed()).isOne();
-		limiter.release(permit, io.scopedasync.Exit.completed()).block(LIMIT);
+		limiter.release(permit, io.scopedasync.Exit.completed()).as(EventLoop.Loop::await);
 		assertThat(limiter.statistics().borrowed()).isZero();
 		Permit held = limiter.tryAcquire();
 		limiter.acquire().subscribe().dispose();

@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.Measured;
@@ -24,6 +25,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
  * The barrier's promises.
  */
 @Timeout(60)
+@EventLoop
 class BarrierTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -57,7 +59,7 @@ class BarrierTests {
 		List<List<Integer>> all = Flux.range(0, 3)
 			.flatMap((i) -> this.scopes.use(this.barrier, Mono::just).repeat(99).collectList())
 			.collectList()
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(all).hasSize(3).allSatisfy((mine) -> assertThat(mine).hasSize(100));
 		for (int round = 0; round < 100; round++) {
 			int phase = round;
@@ -104,7 +106,7 @@ class BarrierTests {
 		assertThat(this.barrier).hasToString("barrier 'start' (broken)");
 		assertThat(this.errors).hasSize(1);
 		assertThatExceptionOfType(BarrierBrokenException.class)
-			.isThrownBy(() -> this.scopes.use(this.barrier, Mono::just).block(LIMIT))
+			.isThrownBy(() -> this.scopes.use(this.barrier, Mono::just).as(EventLoop.Loop::await))
 			.withMessageContaining("reset it");
 		this.barrier.reset();
 		arrive();

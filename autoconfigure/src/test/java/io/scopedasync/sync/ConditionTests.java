@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.DeadlineExceededException;
@@ -36,6 +37,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  * The condition's promises, one by one.
  */
 @Timeout(60)
+@EventLoop
 class ConditionTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -66,15 +68,16 @@ class ConditionTests {
 		assertThat(this.changed.name()).isEqualTo("orders.changed");
 		for (Mono<Void> call : List.of(this.changed.await(), this.changed.await(() -> true), this.changed.signal(),
 				this.changed.signal(2), this.changed.signalAll())) {
-			assertThatIllegalStateException().isThrownBy(() -> call.block(LIMIT))
+			assertThatIllegalStateException().isThrownBy(() -> call.as(EventLoop.Loop::await))
 				.withMessageContaining("No scope here holds lock 'orders'");
-			assertThatIllegalStateException().isThrownBy(() -> this.scopes.with((scope) -> call).block(LIMIT));
+			assertThatIllegalStateException()
+				.isThrownBy(() -> this.scopes.with((scope) -> call).as(EventLoop.Loop::await));
 		}
 		assertThatIllegalStateException().isThrownBy(this.changed::awaitBlocking);
 		assertThatIllegalArgumentException().isThrownBy(() -> this.changed.signal(0));
 		// Another one's lock is not mine.
 		Hold other = this.lock.tryAcquire();
-		assertThatIllegalStateException().isThrownBy(() -> this.changed.signal().block(LIMIT));
+		assertThatIllegalStateException().isThrownBy(() -> this.changed.signal().as(EventLoop.Loop::await));
 		other.close();
 	}
 
@@ -83,10 +86,10 @@ class ConditionTests {
 	void whoWaitsAlreadyDoesNotHoldTheLock() {
 		assertThatIllegalStateException().isThrownBy(
 				() -> this.scopes.use(this.lock, (hold) -> Mono.when(this.changed.await(), this.changed.signal()))
-					.block(LIMIT));
+					.as(EventLoop.Loop::await));
 		assertThatIllegalStateException().isThrownBy(
 				() -> this.scopes.use(this.lock, (hold) -> Mono.when(this.changed.await(), this.changed.await()))
-					.block(LIMIT));
+					.as(EventLoop.Loop::await));
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 		assertThat(this.scopes.openScopes()).isEmpty();
 	}
@@ -106,7 +109,7 @@ class ConditionTests {
 		});
 		this.scopes
 			.use(this.lock, (hold) -> this.changed.signal().then(Mono.fromRunnable(() -> this.order.add("signalled"))))
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(this.order).containsExactly("signalled", "waiter true");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 		assertThat(this.scopes.openScopes()).isEmpty();
@@ -119,7 +122,7 @@ class ConditionTests {
 			this.scopes.use(this.lock, (other) -> this.changed.signal()).subscribe();
 			return this.changed.await().then(Mono.fromCallable(() -> this.lock.statistics().held()));
 		}).subscribe((held) -> this.order.add("held " + held));
-		this.scopes.use(this.lock, (other) -> this.changed.signalAll()).block(LIMIT);
+		this.scopes.use(this.lock, (other) -> this.changed.signalAll()).as(EventLoop.Loop::await);
 		assertThat(this.order).containsExactly("held true");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 	}
@@ -137,10 +140,10 @@ class ConditionTests {
 		assertThat(this.order).isEmpty();
 		end.tryEmitEmpty();
 		assertThat(this.order).containsExactly("waiter 0 true", "waiter 1 true");
-		this.scopes.use(this.lock, (hold) -> this.changed.signal(99)).block(LIMIT);
+		this.scopes.use(this.lock, (hold) -> this.changed.signal(99)).as(EventLoop.Loop::await);
 		assertThat(this.order).hasSize(4).endsWith("waiter 2 true", "waiter 3 true");
 		waits("late");
-		this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).block(LIMIT);
+		this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).as(EventLoop.Loop::await);
 		assertThat(this.order).endsWith("late true");
 	}
 
@@ -189,7 +192,7 @@ class ConditionTests {
 		Disposable first = waits("first");
 		waits("second");
 		this.scopes.use(this.lock, (hold) -> this.changed.signal().then(Mono.fromRunnable(first::dispose)))
-			.block(LIMIT);
+			.as(EventLoop.Loop::await);
 		assertThat(this.order).containsExactly("exit Cancelled true", "second true");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 	}
@@ -226,15 +229,15 @@ class ConditionTests {
 			this.scopes.use(this.lock, (hold) -> {
 				stock.incrementAndGet();
 				return this.changed.signalAll();
-			}).block(LIMIT);
+			}).as(EventLoop.Loop::await);
 		}
 		assertThat(this.order).containsExactly("stock is 2");
 		assertThat(asked).hasValue(3);
-		this.scopes.use(this.lock, (hold) -> this.changed.await(() -> true)).block(LIMIT);
+		this.scopes.use(this.lock, (hold) -> this.changed.await(() -> true)).as(EventLoop.Loop::await);
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes.use(this.lock, (hold) -> this.changed.await(() -> {
 				throw new IllegalStateException("expected");
-			})).block(LIMIT))
+			})).as(EventLoop.Loop::await))
 			.withMessage("expected");
 	}
 
@@ -298,7 +301,7 @@ class ConditionTests {
 		CompletableFuture<Void> blocked = CompletableFuture.runAsync(() -> {
 			try {
 				this.scopes.useBlocking(this.lock, (hold) -> {
-					this.changed.await(this.flag::get).block(LIMIT);
+					this.changed.await(this.flag::get).as(EventLoop.Loop::await);
 					return results.add("blocked");
 				});
 			}
@@ -314,7 +317,7 @@ class ConditionTests {
 			.toFuture();
 		Awaitility.await().atMost(LIMIT).until(() -> this.changed.waiting() == 4);
 		this.flag.set(true);
-		this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).block(LIMIT);
+		this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).as(EventLoop.Loop::await);
 		CompletableFuture.allOf(blocking, blocked, future, flux).get(30, TimeUnit.SECONDS);
 		assertThat(results).containsExactlyInAnyOrder("blocking", "blocked", "future", "flux");
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
@@ -356,8 +359,8 @@ class ConditionTests {
 				.subscribe();
 		}
 		assertThat(this.changed.waiting()).isEqualTo(100_000);
-		Thread waking = new Thread(null,
-				() -> this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).block(LIMIT), "small stack",
+		Thread waking = new EventLoop.Loop(
+				() -> this.scopes.use(this.lock, (hold) -> this.changed.signalAll()).as(EventLoop.Loop::await),
 				256 * 1024);
 		waking.start();
 		waking.join(LIMIT.toMillis());

@@ -7,6 +7,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.Measured;
@@ -22,6 +23,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * The event's promises.
  */
 @Timeout(60)
+@EventLoop
 class EventTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -118,7 +120,7 @@ class EventTests {
 		for (int i = 0; i < 100_000; i++) {
 			this.scopes.use(this.event, (event) -> Mono.fromRunnable(passed::incrementAndGet)).subscribe();
 		}
-		Thread setting = new Thread(null, this.event::set, "small stack", 128 * 1024);
+		Thread setting = new EventLoop.Loop(this.event::set, 128 * 1024);
 		setting.start();
 		setting.join(LIMIT.toMillis());
 		assertThat(passed).hasValue(100_000);

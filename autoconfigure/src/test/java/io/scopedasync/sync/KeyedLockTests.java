@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Case;
 import io.scopedasync.Measured;
@@ -19,6 +20,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 /**
  * A lock per key.
  */
+@EventLoop
 class KeyedLockTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -49,10 +51,10 @@ class KeyedLockTests {
 	@Test
 	void idleKeysAreForgotten() {
 		for (int i = 0; i < 1000; i++) {
-			this.scopes.use(this.accounts.forKey(i), (hold) -> Mono.empty()).block(LIMIT);
+			this.scopes.use(this.accounts.forKey(i), (hold) -> Mono.empty()).as(EventLoop.Loop::await);
 			this.scopes.use(this.accounts.forKey(i), (hold) -> Mono.error(new IllegalStateException("expected")))
 				.onErrorComplete()
-				.block(LIMIT);
+				.as(EventLoop.Loop::await);
 		}
 		Sinks.Empty<Void> end = waits("a", "holder");
 		this.scopes.use(this.accounts.forKey("a"), (hold) -> Mono.never()).subscribe().dispose();
@@ -68,13 +70,14 @@ class KeyedLockTests {
 			.use(this.accounts.forKey("a"),
 					(a) -> this.scopes.use(this.accounts.forKey("b"),
 							(b) -> Mono.just(this.accounts.statistics().held())))
-			.block(LIMIT)).isEqualTo(2);
+			.toFuture()
+			.join()).isEqualTo(2);
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes
 				.use(this.accounts.forKey("a"),
 						(a) -> this.scopes.use(this.accounts.forKey("b"),
 								(b) -> this.scopes.use(this.accounts.forKey("a"), (again) -> Mono.just("x"))))
-				.block(LIMIT))
+				.as(EventLoop.Loop::await))
 			.withMessageContaining("'account-lock' is held already");
 		assertThat(this.accounts.statistics()).isEqualTo(new KeyedLock.Statistics(0, 0, 0));
 	}
@@ -97,7 +100,7 @@ class KeyedLockTests {
 		this.scopes.use(this.accounts.forKey("a"), (hold) -> this.accounts.forKey("a").held().map((held) -> {
 			assertThat(held).isSameAs(hold);
 			return held;
-		})).block(LIMIT);
+		})).as(EventLoop.Loop::await);
 	}
 
 	@Test

@@ -12,6 +12,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.Deadlock;
@@ -24,6 +25,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * Scopes that wait for each other's locks are found.
  */
+@EventLoop
 class LockDeadlockTests {
 
 	private final VirtualTimeScheduler time = VirtualTimeScheduler.create();

@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AcquireRejectedException;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
@@ -39,6 +40,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  * The lock's promises, one by one.
  */
 @Timeout(60)
+@EventLoop
 class LockTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -59,6 +61,7 @@ class LockTests {
 		}
 	}).build();
 
+	@EventLoop(false)
 	@Test
 	@Case(121)
 	void oneIsInsideAtATimeInOrderOfArrival() {
@@ -115,14 +118,15 @@ class LockTests {
 		Hold other = this.lock.tryAcquire();
 		// The hold of before is not that of now.
 		assertThatIllegalStateException().isThrownBy(hold::close);
-		assertThatIllegalStateException().isThrownBy(() -> this.lock.release(hold, Exit.completed()).block(LIMIT));
+		assertThatIllegalStateException()
+			.isThrownBy(() -> this.lock.release(hold, Exit.completed()).as(EventLoop.Loop::await));
 		assertThat(this.lock.statistics().held()).isTrue();
 		other.close();
 		this.scopes.use(this.lock, (held) -> {
 			assertThatIllegalStateException().isThrownBy(held::close).withMessageContaining("belongs to a scope");
 			assertThat(this.lock.statistics().held()).isTrue();
 			return Mono.empty();
-		}).block(LIMIT);
+		}).as(EventLoop.Loop::await);
 		assertThat(this.twice).hasValue(4);
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(false, 0));
 	}
@@ -133,7 +137,8 @@ class LockTests {
 		Lock other = Lock.builder("other").build();
 		Hold mine = this.lock.tryAcquire();
 		Hold theirs = other.tryAcquire();
-		assertThatIllegalStateException().isThrownBy(() -> other.release(mine, Exit.completed()).block(LIMIT))
+		assertThatIllegalStateException()
+			.isThrownBy(() -> other.release(mine, Exit.completed()).as(EventLoop.Loop::await))
 			.withMessageContaining("'account'")
 			.withMessageContaining("'other'");
 		assertThat(other.statistics().held()).isTrue();
@@ -141,19 +146,20 @@ class LockTests {
 		mine.close();
 	}
 
+	@EventLoop(false)
 	@Test
 	@Case(122)
 	void takenAgainByItsOwnerItFailsAtOnce() throws Exception {
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes
 				.use(this.lock, (outer) -> this.scopes.use(this.lock, (inner) -> Mono.just("both")))
-				.block(LIMIT))
+				.as(EventLoop.Loop::await))
 			.withMessageContaining("'account' is held already by scope 'account' around this one");
 		// Nor is there a fresh one.
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes
 				.use(this.lock, (outer) -> this.scopes.use(this.lock.fresh(), (inner) -> Mono.just("both")))
-				.block(LIMIT))
+				.as(EventLoop.Loop::await))
 			.withMessageContaining("held already");
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes.useBlocking(this.lock,
@@ -162,7 +168,7 @@ class LockTests {
 		assertThatIllegalStateException()
 			.isThrownBy(
 					() -> this.scopes.with(ScopeSpec.of("twice").entering(this.lock), (scope) -> scope.enter(this.lock))
-						.block(LIMIT))
+						.as(EventLoop.Loop::await))
 			.withMessageContaining("held already by scope 'twice'");
 		// It is the same one however it is seen.
 		AsyncResource<String> seen = this.lock.map(Hold::toString).named("seen");
@@ -172,7 +178,7 @@ class LockTests {
 			assertThatIllegalStateException()
 				.isThrownBy(() -> this.scopes
 					.use(pair.get(0), (outer) -> this.scopes.use(pair.get(1), (inner) -> Mono.just("both")))
-					.block(LIMIT))
+					.as(EventLoop.Loop::await))
 				.withMessageContaining("held already");
 		}
 		assertThatIllegalArgumentException().isThrownBy(() -> AsyncResource.all(this.lock, seen))
@@ -223,15 +229,18 @@ class LockTests {
 		assertThat(this.lock.statistics()).isEqualTo(new Lock.Statistics(true, 0));
 	}
 
+	@EventLoop(false)
 	@Test
 	@Case(126)
 	void itIsFreeWhenTheNextStepStarts() throws Exception {
 		assertThat(this.scopes.use(this.lock, (hold) -> Mono.just("x"))
 			.map((value) -> this.lock.statistics().held())
-			.block(LIMIT)).isFalse();
+			.toFuture()
+			.join()).isFalse();
 		assertThat(this.scopes.useMany(this.lock, (hold) -> Flux.just(1, 2))
 			.then(Mono.fromCallable(() -> this.lock.statistics().held()))
-			.block(LIMIT)).isFalse();
+			.toFuture()
+			.join()).isFalse();
 		assertThat(this.scopes.useFuture(this.lock, (hold) -> CompletableFuture.completedFuture("x"))
 			.thenApply((value) -> this.lock.statistics().held())
 			.get(30, TimeUnit.SECONDS)).isFalse();
@@ -270,7 +279,7 @@ class LockTests {
 		this.scopes.use(bounded, (hold) -> Mono.empty()).subscribe((value) -> {
 		}, heard::add);
 		assertThatExceptionOfType(AcquireRejectedException.class)
-			.isThrownBy(() -> this.scopes.use(bounded, (hold) -> Mono.empty()).block(LIMIT))
+			.isThrownBy(() -> this.scopes.use(bounded, (hold) -> Mono.empty()).as(EventLoop.Loop::await))
 			.withMessageContaining("Lock 'bounded'")
 			.satisfies((error) -> assertThat(error.getMaxWaiting()).isOne());
 		this.time.advanceTimeBy(Duration.ofMillis(1999));
@@ -289,7 +298,7 @@ class LockTests {
 		for (int i = 0; i < callers; i++) {
 			this.scopes.use(this.lock, (hold) -> Mono.fromRunnable(bodies::incrementAndGet)).subscribe();
 		}
-		Thread releasing = new Thread(null, held::close, "small stack", 128 * 1024);
+		Thread releasing = new EventLoop.Loop(held::close, 128 * 1024);
 		releasing.start();
 		releasing.join(LIMIT.toMillis());
 		assertThat(bodies).hasValue(callers);

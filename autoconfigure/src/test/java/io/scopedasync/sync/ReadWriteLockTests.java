@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
+import io.scopedasync.EventLoop;
 import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.AsyncScopes;
@@ -22,6 +23,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 /**
  * One writer or many readers.
  */
+@EventLoop
 class ReadWriteLockTests {
 
 	private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -81,11 +83,11 @@ class ReadWriteLockTests {
 		assertThatIllegalStateException()
 			.isThrownBy(() -> this.scopes
 				.use(this.lock.read(), (read) -> this.scopes.use(this.lock.write(), (write) -> Mono.just("both")))
-				.block(LIMIT))
+				.as(EventLoop.Loop::await))
 			.withMessageContaining("'prices.write' is held already, as 'prices.read', by scope 'prices.read'");
 		assertThatIllegalStateException().isThrownBy(() -> this.scopes
 			.use(this.lock.write(), (outer) -> this.scopes.use(this.lock.write(), (inner) -> Mono.just("both")))
-			.block(LIMIT));
+			.as(EventLoop.Loop::await));
 		assertThat(this.lock.statistics()).isEqualTo(new ReadWriteLock.Statistics(0, false, 0));
 	}
 
@@ -102,9 +104,9 @@ class ReadWriteLockTests {
 						return Mono.just("x");
 					});
 				});
-			}).block(LIMIT);
+			}).as(EventLoop.Loop::await);
 			assertThat(this.lock.statistics()).isEqualTo(new ReadWriteLock.Statistics(0, true, 0));
-			this.scopes.holders(this.lock.write()).forEach((scope) -> scope.cancel("enough").block(LIMIT));
+			this.scopes.holders(this.lock.write()).forEach((scope) -> scope.cancel("enough").as(EventLoop.Loop::await));
 		}
 		assertThat(this.lock.statistics()).isEqualTo(new ReadWriteLock.Statistics(0, false, 0));
 	}
