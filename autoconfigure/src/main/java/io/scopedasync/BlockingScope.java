@@ -144,7 +144,7 @@ final class BlockingScope<R> extends RunningScope {
 	private void awaitEnd() {
 		while (!this.over) {
 			drive();
-			if (!this.over) {
+			if (!this.over && !Trampoline.drainBeforeParking()) {
 				park();
 			}
 		}
@@ -153,14 +153,16 @@ final class BlockingScope<R> extends RunningScope {
 	@Override
 	void awaitEvent(int seen) {
 		while (this.phase != RUNNING && isUpToDate(seen)) {
-			park();
+			// Steps of scopes inside this one must not wait for it to wake up. What goes
+			// on here may park itself, which uses up the wake-up for an event.
+			if (!Trampoline.drainBeforeParking() && !this.waiting.goOn()) {
+				park();
+			}
 		}
 	}
 
 	/** Until something happens; for no reason also. */
 	private void park() {
-		// Steps of scopes inside this one must not wait for it to wake up.
-		Trampoline.drainBeforeParking();
 		LockSupport.park(this);
 		this.waiting.goOn();
 		if (Thread.interrupted()) {

@@ -38,6 +38,9 @@ public sealed interface Exit {
 
 		static final Completed INSTANCE = new Completed();
 
+		/** The same, of a group in which no task can turn it into a failure any more. */
+		static final Completed FOR_GOOD = new Completed();
+
 		private Completed() {
 		}
 

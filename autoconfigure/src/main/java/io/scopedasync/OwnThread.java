@@ -45,11 +45,17 @@ final class OwnThread {
 		}
 	}
 
-	/** Goes on with what was granted. */
-	void goOn() {
+	/**
+	 * Goes on with what was granted.
+	 * @return whether anything was
+	 */
+	boolean goOn() {
+		boolean any = false;
 		for (Waiter waiter = next(); waiter != null; waiter = next()) {
 			Trampoline.resume(waiter);
+			any = true;
 		}
+		return any;
 	}
 
 	/** Goes on a last time: what is granted later is for another thread. */

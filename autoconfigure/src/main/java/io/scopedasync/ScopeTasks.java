@@ -59,7 +59,13 @@ final class ScopeTasks implements TaskGroup {
 				&& scope.decide(Exit.completed())) {
 			scope.bodyOver = true;
 		}
-		return scope.end != null && endAll() && scope.bodyOver;
+		return scope.end != null && endAll() && scope.bodyOver && endsForGood();
+	}
+
+	/** From now on no task turns a normal end into a failure. */
+	private boolean endsForGood() {
+		this.scope.decideInstead(Exit.completed(), Exit.Completed.FOR_GOOD);
+		return true;
 	}
 
 	private synchronized boolean closeIfEmpty() {
@@ -159,9 +165,7 @@ final class ScopeTasks implements TaskGroup {
 
 	/** It failed while it was to be cancelled because the body had completed. */
 	boolean turnsIntoFailure(Exit failed) {
-		Exit end = this.scope.end();
-		return end instanceof Exit.Completed && this.scope.phase < ScopeState.UNWINDING
-				&& this.scope.decideInstead(end, failed);
+		return this.scope.decideInstead(Exit.completed(), failed);
 	}
 
 	private synchronized boolean link(StartedTask<?> task) {

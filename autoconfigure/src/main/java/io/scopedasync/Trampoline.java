@@ -33,12 +33,15 @@ final class Trampoline extends Line {
 	/**
 	 * For a thread about to park inside a waiter's body: those behind it must not wait
 	 * for its return.
+	 * @return whether there were any
 	 */
-	static void drainBeforeParking() {
+	static boolean drainBeforeParking() {
 		Trampoline trampoline = OF_THREAD.get();
-		if (trampoline.running) {
-			trampoline.drain();
+		if (!trampoline.running || trampoline.isEmpty()) {
+			return false;
 		}
+		trampoline.drain();
+		return true;
 	}
 
 	private void drain() {

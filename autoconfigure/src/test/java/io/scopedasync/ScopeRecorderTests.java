@@ -111,8 +111,8 @@ class ScopeRecorderTests {
 	void aReleaseThatFailsAfterACancelIsToldOf() {
 		this.resource.release = Mono.error(new IllegalStateException("late"));
 		this.scopes.use(this.resource, (value) -> Mono.never()).subscribe().dispose();
-		assertThat(this.told).containsExactly("acquired r SUCCESS 0", "undelivered r late", "released r ERROR 0",
-				"closed r cancelled: by its subscriber 0");
+		assertThat(this.told).containsExactly("acquired r SUCCESS 0", "released r ERROR 0",
+				"closed r cancelled: by its subscriber 0", "undelivered r late");
 	}
 
 	@Test

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 import reactor.core.Disposable;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
@@ -21,6 +23,9 @@ public final class VirtualScopeClock implements AutoCloseable {
 	private final VirtualTimeScheduler scheduler = VirtualTimeScheduler.create();
 
 	private final ScopeClock clock = ScopeClock.of(this.scheduler);
+
+	/** As in real time, timers run where nothing may block. */
+	private final Scheduler timers = Schedulers.newSingle("virtual-scope-clock", true);
 
 	private VirtualScopeClock() {
 	}
@@ -42,12 +47,17 @@ public final class VirtualScopeClock implements AutoCloseable {
 	}
 
 	/**
-	 * Lets time pass. Timers that are due run on the calling thread, in order, those that
-	 * they set included.
+	 * Lets time pass. Timers that are due run in order, those that they set included, on
+	 * a thread of this clock that must not block, as in real time. All have run when this
+	 * returns.
 	 * @param duration how much
 	 */
 	public void advance(Duration duration) {
-		this.scheduler.advanceTimeBy(duration);
+		if (Schedulers.isInNonBlockingThread() || this.timers.isDisposed()) {
+			this.scheduler.advanceTimeBy(duration);
+			return;
+		}
+		Mono.fromRunnable(() -> this.scheduler.advanceTimeBy(duration)).subscribeOn(this.timers).block();
 	}
 
 	/**
@@ -66,6 +76,7 @@ public final class VirtualScopeClock implements AutoCloseable {
 	@Override
 	public void close() {
 		this.scheduler.dispose();
+		this.timers.dispose();
 	}
 
 }
