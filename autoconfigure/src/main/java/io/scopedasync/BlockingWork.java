@@ -71,7 +71,7 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 				Schedulers.boundedElastic().schedule(this);
 			}
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			this.returned.tryEmitEmpty();
 			actual.onError(ex);
 		}
@@ -90,7 +90,7 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 			Thread.currentThread().setName(this.scope.spec.name);
 		}
 		try {
-			this.scope.carried(this::call);
+			this.scope.carried(this::call, (error) -> answer(null, error, leave()));
 		}
 		finally {
 			this.returned.tryEmitEmpty();

@@ -80,13 +80,13 @@ final class DefaultAsyncScopes implements AsyncScopes {
 		this.releaseTimeout = builder.releaseTimeout;
 		this.releaseLimits = new ReleaseLimits(builder.clock, ScopeClock.toNanos(builder.releaseTimeout));
 		this.shutdown = new Shutdown(this, builder.shutdownTimeout);
-		this.recorder = builder.recorder;
+		this.recorder = Guarded.recorder(builder.recorder);
 		this.carrier = builder.carrier;
-		this.observer = builder.observer;
+		this.observer = Guarded.observer(builder.observer);
 		this.recorded = builder.recorder != ScopeRecorder.NOOP || builder.observer != ScopeObserver.NONE;
 		this.tracked = builder.tracked;
-		this.callSites = builder.callSites;
-		this.watcher = builder.watcher;
+		this.callSites = Guarded.sampler(builder.callSites);
+		this.watcher = Guarded.watcher(builder.watcher);
 		this.cancelOutliving = builder.cancelOutliving;
 		this.timed = builder.tracked || builder.recorder != ScopeRecorder.NOOP;
 	}

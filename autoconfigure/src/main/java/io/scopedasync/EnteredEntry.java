@@ -49,7 +49,7 @@ final class EnteredEntry<T> extends StackedEntry {
 			return;
 		}
 		if (this.state == PENDING) {
-			scope.carried(this::acquire);
+			scope.carried(this::acquire, this::failed);
 		}
 		if (this.state != PENDING) {
 			resume();
@@ -74,10 +74,11 @@ final class EnteredEntry<T> extends StackedEntry {
 		if (!this.unwanted) {
 			if (this.scope.phase == ScopeMachine.SETTLED) {
 				this.scope.scopes.watcher.usedAfterClose(this.scope.name(),
-						"the scope, for '" + resource().name() + "',");
+						"the scope, for '" + RawResource.name(resource()) + "',");
 			}
-			this.sink.error(new ScopeClosedException(this.scope.name(), "Scope '" + this.scope.name()
-					+ "' is ending and takes nothing more: enter '" + resource().name() + "' before its body ends."));
+			this.sink.error(new ScopeClosedException(this.scope.name(),
+					"Scope '" + this.scope.name() + "' is ending and takes nothing more: enter '"
+							+ RawResource.name(resource()) + "' before its body ends."));
 		}
 	}
 
@@ -173,7 +174,7 @@ final class EnteredEntry<T> extends StackedEntry {
 			this.scope.holdsNoMore(this);
 			Exit end = this.scope.end;
 			Exit exit = (end != null) ? end : Exit.cancelled("not wanted any more");
-			this.scope.carried(() -> release(exit));
+			this.scope.releaseCarried(() -> release(exit));
 			if (this.state == RELEASED) {
 				released();
 			}

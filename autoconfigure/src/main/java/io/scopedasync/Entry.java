@@ -454,11 +454,12 @@ abstract class Entry extends Waiter {
 			return;
 		}
 		if (scopes.recorder != ScopeRecorder.NOOP) {
-			scopes.recorder.acquired(resource().name(), outcome, this.atOnce ? 0 : scopes.clock.nanos() - this.since);
+			scopes.recorder.acquired(RawResource.name(resource()), outcome,
+					this.atOnce ? 0 : scopes.clock.nanos() - this.since);
 		}
 		ScopeObserver.Observed observed = scope.observed();
 		if (observed != null) {
-			observed.acquired(resource().name(), outcome);
+			observed.acquired(RawResource.name(resource()), outcome);
 		}
 	}
 
@@ -493,11 +494,11 @@ abstract class Entry extends Waiter {
 			if (!(resource instanceof DirectResource)) {
 				nanos = scope.scopes.clock.nanos() - ((scope == this) ? scope.extras().releaseBegan : this.since);
 			}
-			recorder.released(resource.name(), outcome, nanos);
+			recorder.released(RawResource.name(resource), outcome, nanos);
 		}
 		ScopeObserver.Observed observed = scope.observed();
 		if (observed != null) {
-			observed.released(resource.name(), outcome);
+			observed.released(RawResource.name(resource), outcome);
 		}
 	}
 

@@ -3,6 +3,7 @@ package io.scopedasync;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,23 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	final void start(@Nullable RunningScope parent) {
+		try {
+			begin(parent);
+		}
+		catch (Throwable ex) {
+			brokenEntering(ex);
+		}
+		if (FlatStep.isDueAt(this.depth) && !isByHand() && home() == null) {
+			yieldBeforeRun();
+			FlatStep.take(scope());
+			return;
+		}
+		try (ContextCarrier.Restored observing = observing()) {
+			run();
+		}
+	}
+
+	private void begin(@Nullable RunningScope parent) {
 		DefaultAsyncScopes scopes = this.scopes;
 		if (scopes.timed) {
 			this.since = scopes.clock.nanos();
@@ -59,14 +77,6 @@ abstract class NestedScope extends ScopeMachine {
 		if (this.spec.limits != ScopeLimits.NONE || parent != null) {
 			startLimits(this.spec.limits);
 		}
-		if (FlatStep.isDueAt(this.depth) && !isByHand() && home() == null) {
-			yieldBeforeRun();
-			FlatStep.take(scope());
-			return;
-		}
-		try (ContextCarrier.Restored observing = observing()) {
-			run();
-		}
 	}
 
 	private void observe(ScopeObserver.@Nullable Observed around) {
@@ -85,13 +95,8 @@ abstract class NestedScope extends ScopeMachine {
 			scope().deadline().expireUnbegun(whole);
 		}
 		else {
-			try {
-				startTimers(limits);
-			}
-			catch (RuntimeException ex) {
-				// A clock that was shut down.
-				decide(Exit.failed(ex));
-			}
+			// A clock that was shut down refuses.
+			startTimers(limits);
 		}
 	}
 
@@ -231,7 +236,7 @@ abstract class NestedScope extends ScopeMachine {
 				context = parent.context().putAll(context.readOnly());
 			}
 			if (extras.carried != null) {
-				context = this.scopes.carrier.write(extras.carried, context);
+				context = writeCarried(extras.carried, context);
 			}
 			if (extras.observed != null) {
 				context = extras.observed.write(context);
@@ -239,6 +244,20 @@ abstract class NestedScope extends ScopeMachine {
 			context = extras.see(context.put(Scope.class, scope()));
 		}
 		return context;
+	}
+
+	/** Without it nothing begins, but what is held is released. */
+	private Context writeCarried(Object carried, Context context) {
+		try {
+			return this.scopes.carrier.write(carried, context);
+		}
+		catch (Throwable ex) {
+			if (this.end == null) {
+				throw ex;
+			}
+			undelivered(ex);
+			return context;
+		}
 	}
 
 	/** Once held, a resource may bring something into the context of what follows. */
@@ -312,10 +331,10 @@ abstract class NestedScope extends ScopeMachine {
 		Exit end = this.end;
 		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
 		if (!(entry.resource instanceof Resources.Handler)) {
-			this.scopes.watcher.late(scope(), entry.resource().name());
+			this.scopes.watcher.late(scope(), RawResource.name(entry.resource()));
 		}
 		AsyncResource<?> resource = entry.resource();
-		carried(() -> {
+		releaseCarried(() -> {
 			try {
 				Mono.fromDirect(RawResource.exit(resource, value, exit)).subscribe(new Release(scope(), null));
 			}
@@ -328,16 +347,32 @@ abstract class NestedScope extends ScopeMachine {
 	/**
 	 * Runs what belongs to this scope outside its driver, with the thread locals of the
 	 * call.
+	 * @param instead is given the error if they can't be put on the thread
 	 */
-	final void carried(Runnable action) {
+	final void carried(Runnable action, Consumer<? super Throwable> instead) {
 		ScopeExtras extras = this.extras;
-		if (extras == null) {
-			action.run();
+		ContextCarrier.Restored restored;
+		try {
+			restored = (extras != null) ? extras.restore(this.scopes.carrier) : null;
+		}
+		catch (Throwable ex) {
+			instead.accept(ex);
 			return;
 		}
-		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
+		try {
 			action.run();
 		}
+		finally {
+			Guarded.close(restored);
+		}
+	}
+
+	/** The same for a release, which is never left out. */
+	final void releaseCarried(Runnable release) {
+		carried(release, (error) -> {
+			undelivered(error);
+			release.run();
+		});
 	}
 
 	/**

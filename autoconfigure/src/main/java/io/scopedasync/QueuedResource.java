@@ -272,7 +272,7 @@ public abstract class QueuedResource<T> extends DirectResource<T> {
 		try {
 			this.timer = this.clock.schedule(this::expire, timeout);
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			this.queue.remove(waiter);
 			this.state.addAndGet(-ONE_WAITER);
 			throw ex;

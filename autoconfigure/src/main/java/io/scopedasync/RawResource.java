@@ -47,10 +47,34 @@ abstract class RawResource<T> implements AsyncResource<T> {
 	}
 
 	static @Nullable Object find(AsyncResource<?> resource, Object raw, Object identity) {
-		if (resource.identity() == identity) {
+		if (identity(resource) == identity) {
 			return raw;
 		}
 		return (resource instanceof RawResource<?> r) ? r.find(raw, identity) : null;
+	}
+
+	/** Without a name that can be asked for, that of its class. */
+	static String name(AsyncResource<?> resource) {
+		return answer(resource, AsyncResource::name, resource.getClass().getSimpleName());
+	}
+
+	/** Without an identity that can be asked for it is nobody else's. */
+	static Object identity(AsyncResource<?> resource) {
+		return answer(resource, AsyncResource::identity, resource);
+	}
+
+	/**
+	 * What a resource says of itself to somebody who must go on, whatever it throws.
+	 */
+	static <R extends @Nullable Object> R answer(AsyncResource<?> resource, Function<AsyncResource<?>, R> question,
+			R otherwise) {
+		try {
+			return question.apply(resource);
+		}
+		catch (Throwable ex) {
+			ScopeState.logger.debug("A resource of {} could not be asked", resource.getClass(), ex);
+			return otherwise;
+		}
 	}
 
 	/** Whether it is to be acquired anew, whoever holds it. */

@@ -98,7 +98,7 @@ final class ReleaseLimits {
 			try {
 				this.clock.scheduleNanos(this::look, delay);
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				this.armed = false;
 				throw ex;
 			}
@@ -131,7 +131,14 @@ final class ReleaseLimits {
 			limit = this.first;
 		}
 		if (limit != null) {
-			arm(limit.passesAt - now);
+			try {
+				arm(limit.passesAt - now);
+			}
+			catch (Throwable ex) {
+				// A clock that was shut down: those that have passed are told all the
+				// same.
+				ScopeState.logger.warn("Release limits can't be timed any more: releases may take any time", ex);
+			}
 		}
 		return passed;
 	}

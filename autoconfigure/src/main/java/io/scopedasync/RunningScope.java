@@ -49,7 +49,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	final boolean involves(Object identity) {
 		return openEntries().stream()
-			.anyMatch((entry) -> entry.resource().identity() == identity || entry.holds(identity))
+			.anyMatch((entry) -> RawResource.identity(entry.resource()) == identity || entry.holds(identity))
 				|| partsUnderWay().stream().anyMatch((part) -> part.involves(identity));
 	}
 
@@ -147,7 +147,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 		}
 		Duration shortest = null;
 		for (Entry entry : openEntries()) {
-			Duration one = entry.resource().leakThreshold();
+			Duration one = RawResource.answer(entry.resource(), AsyncResource::leakThreshold, null);
 			if (one != null && (shortest == null || one.compareTo(shortest) < 0)) {
 				shortest = one;
 			}
@@ -170,7 +170,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final List<String> resources() {
 		return openEntries().stream()
 			.filter((entry) -> !(entry.resource instanceof Resources.Handler))
-			.map((entry) -> entry.resource().name())
+			.map((entry) -> RawResource.name(entry.resource()))
 			.toList();
 	}
 
@@ -178,12 +178,17 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final Map<String, String> keys() {
 		Map<String, String> keys = new LinkedHashMap<>();
 		for (Entry entry : openEntries()) {
-			Object key = entry.resource().key();
+			String key = RawResource.answer(entry.resource(), RunningScope::key, null);
 			if (key != null) {
-				keys.put(entry.resource().name(), key.toString());
+				keys.put(RawResource.name(entry.resource()), key);
 			}
 		}
 		return keys;
+	}
+
+	private static @Nullable String key(AsyncResource<?> resource) {
+		Object key = resource.key();
+		return (key != null) ? key.toString() : null;
 	}
 
 	@Override
@@ -286,7 +291,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final <T> Mono<Void> release(AsyncResource<T> resource, T value) {
 		Objects.requireNonNull(resource, "resource");
 		for (Entry entry : openEntries()) {
-			Object held = (entry.resource().identity() == resource.identity()) ? entry.held() : null;
+			Object held = (RawResource.identity(entry.resource()) == resource.identity()) ? entry.held() : null;
 			if (held == null || RawResource.view(entry.resource(), held) != value) {
 				continue;
 			}

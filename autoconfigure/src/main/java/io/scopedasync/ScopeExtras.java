@@ -102,7 +102,7 @@ final class ScopeExtras {
 		try {
 			scope.scopes.releaseLimits.begin(limit, scope.spec.limits.release());
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			// A clock that was shut down: without a bound, but what is below is still
 			// released.
 			scope.scope().undelivered(ex);

@@ -72,8 +72,26 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			run();
 			return;
 		}
-		try (ContextCarrier.Restored restored = extras.restore(this.scopes.carrier)) {
+		ContextCarrier.Restored restored = restore(extras);
+		try {
 			run();
+		}
+		finally {
+			Guarded.close(restored);
+		}
+	}
+
+	/** Without the caller's thread locals the body must not go on, nor begin. */
+	private ContextCarrier.@Nullable Restored restore(ScopeExtras extras) {
+		try {
+			return extras.restore(this.scopes.carrier);
+		}
+		catch (Throwable ex) {
+			Throwable error = Exceptions.unwrap(ex);
+			if (!interrupt(Exit.failed(error))) {
+				scope().undelivered(error);
+			}
+			return null;
 		}
 	}
 
@@ -284,8 +302,8 @@ abstract class ScopeMachine extends ScopeUnwinding {
 		return now != PENDING;
 	}
 
-	/** Threw where only code between two acquisitions runs. */
-	private void brokenEntering(Throwable thrown) {
+	/** Threw before the body, where no acquisition is under way. */
+	final void brokenEntering(Throwable thrown) {
 		Throwable error = Exceptions.unwrap(thrown);
 		if (!decide(Exit.failed(error))) {
 			scope().undelivered(error);

@@ -11,6 +11,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 
 /**
@@ -213,7 +214,9 @@ final class ScopeTasks implements TaskGroup {
 		}
 		ScopeSpec limited = (this.slots != null) ? spec.after(this.slots) : spec;
 		try {
-			this.scope.carried(() -> ScopeMono.run(this.scope.scopes, limited, body, task));
+			this.scope.carried(() -> ScopeMono.run(this.scope.scopes, limited, body, task), (error) -> {
+				throw Exceptions.propagate(error);
+			});
 		}
 		catch (Throwable ex) {
 			// Not begun, because what carries its context is broken: nobody is to wait.

@@ -115,7 +115,7 @@ abstract class ScopeUnwinding extends ScopeState {
 		if (!back && entry.isMasked(acquisition) && isOverdue(entry) && entry.move(PENDING, ABANDONED)) {
 			back = true;
 			disarm();
-			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), releaseTimeout(),
+			releaseFailed(new ReleaseTimeoutException(RawResource.name(entry.resource()), releaseTimeout(),
 					"The acquisition, waited for by a scope that was cancelled,"));
 		}
 		if (back) {
@@ -163,8 +163,9 @@ abstract class ScopeUnwinding extends ScopeState {
 	private boolean giveUpRelease(Entry entry) {
 		disarm();
 		if (!entry.aborted) {
-			this.scopes.watcher.releaseStuck(scope(), entry.resource().name());
-			releaseFailed(new ReleaseTimeoutException(entry.resource().name(), releaseTimeout(), "The release"));
+			String resource = RawResource.name(entry.resource());
+			this.scopes.watcher.releaseStuck(scope(), resource);
+			releaseFailed(new ReleaseTimeoutException(resource, releaseTimeout(), "The release"));
 			entry.recordReleased(Outcome.TIMEOUT);
 			if (entry.abort()) {
 				return true;

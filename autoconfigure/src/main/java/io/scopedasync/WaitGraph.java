@@ -135,7 +135,7 @@ final class WaitGraph {
 				supply.waits.add(wait);
 			}
 			else if (supply != null && state == Entry.ARRIVED) {
-				Hold hold = new Hold(node(scope.seen()), supply, entry.resource().name(), units(entry));
+				Hold hold = new Hold(node(scope.seen()), supply, RawResource.name(entry.resource()), units(entry));
 				hold.node().holds.add(hold);
 				supply.holds.add(hold);
 			}

@@ -120,7 +120,7 @@ public final class LeakDetector {
 		try {
 			sweep();
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			logger.warn("A look at the open scopes failed", ex);
 		}
 	}

@@ -234,7 +234,7 @@ public final class Leaks {
 			try {
 				event.accept(listener);
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				logger.warn("Leak listener {} failed", listener.getClass().getName(), ex);
 			}
 		}

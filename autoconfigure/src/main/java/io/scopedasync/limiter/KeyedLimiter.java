@@ -168,7 +168,7 @@ public final class KeyedLimiter implements KeyedResource<Permit>, Measured {
 			try {
 				return limiter.attempt(waiter, this.permits) ? new Permit(limiter, this.permits, false) : null;
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				KeyedLimiter.this.limiters.leave(this.key);
 				throw ex;
 			}

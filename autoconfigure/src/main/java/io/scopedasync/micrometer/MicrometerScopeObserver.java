@@ -65,7 +65,7 @@ public final class MicrometerScopeObserver implements ScopeObserver {
 			observation.start();
 			return new ObservedScope(observation, context, parent);
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			failed(ex);
 			return null;
 		}
@@ -89,7 +89,7 @@ public final class MicrometerScopeObserver implements ScopeObserver {
 			Observation.Scope scope = observation.openScope();
 			return () -> close(scope, before);
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			failed(ex);
 			this.registry.setCurrentObservationScope(before);
 			return NOTHING;
@@ -100,13 +100,13 @@ public final class MicrometerScopeObserver implements ScopeObserver {
 		try {
 			scope.close();
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			failed(ex);
 			this.registry.setCurrentObservationScope(before);
 		}
 	}
 
-	private void failed(RuntimeException error) {
+	private void failed(Throwable error) {
 		if (this.warned.compareAndSet(false, true)) {
 			logger.warn("A handler, filter or convention of observations failed: see the cause. Scopes go on, their "
 					+ "observations may be incomplete. Said once.", error);
@@ -158,7 +158,7 @@ public final class MicrometerScopeObserver implements ScopeObserver {
 			try {
 				this.observation.event(event.of(resource, outcome));
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				failed(ex);
 			}
 		}
@@ -172,7 +172,7 @@ public final class MicrometerScopeObserver implements ScopeObserver {
 				}
 				this.observation.stop();
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				failed(ex);
 			}
 			return MicrometerScopeObserver.this

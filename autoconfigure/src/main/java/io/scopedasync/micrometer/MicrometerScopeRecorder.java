@@ -107,7 +107,7 @@ public final class MicrometerScopeRecorder implements ScopeRecorder {
 		try {
 			created = meters.apply(this.registry, tag);
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			logger.warn("The meters of '{}' can't be registered: it is not measured. See the cause, which is the "
 					+ "registry's or a filter's.", tag, ex);
 			created = meters.apply(NOWHERE, tag);

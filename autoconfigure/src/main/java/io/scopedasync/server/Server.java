@@ -209,7 +209,7 @@ public final class Server {
 		try {
 			this.options.aborted().accept(aborted);
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
 			logger.warn("Whoever is told of connections that server '{}' resets failed", name(), ex);
 		}
 		rest.forEach(OpenConnection::reset);

@@ -115,7 +115,7 @@ public final class KeyedLock implements KeyedResource<Hold>, Measured {
 			try {
 				return lock.attempt(waiter);
 			}
-			catch (RuntimeException ex) {
+			catch (Throwable ex) {
 				KeyedLock.this.locks.leave(this.key);
 				throw ex;
 			}
