@@ -13,8 +13,11 @@ import java.util.Optional;
 public interface Deadline {
 
 	/**
-	 * When it passes, by the clock of the {@link AsyncScopes}.
-	 * @return the moment, to the clock's precision; empty if it never does
+	 * When it passes or has passed, by the clock of the {@link AsyncScopes}. A limit
+	 * inside at this very moment is the same one: when it passes, the outer scope
+	 * expires.
+	 * @return the moment, as it was given, else to the clock's precision; empty if it
+	 * never passes
 	 */
 	Optional<Instant> at();
 

@@ -150,7 +150,7 @@ final class DefaultAsyncScopes implements AsyncScopes {
 	public <R> Mono<R> within(Instant deadline, Function<? super Deadline, ? extends Mono<? extends R>> body) {
 		Objects.requireNonNull(deadline, "deadline");
 		Objects.requireNonNull(body, "body");
-		return Mono.defer(() -> within(Duration.between(this.clock.instant(), deadline), body));
+		return with(WITHIN.until(deadline), (scope) -> body.apply(scope.deadline()));
 	}
 
 	@Override

@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
@@ -87,16 +88,20 @@ abstract class NestedScope extends ScopeMachine {
 	}
 
 	private void startLimits(ScopeLimits limits) {
-		Duration whole = limits.whole();
+		Instant moment = limits.at();
+		long at = (moment != null) ? scope().deadline().nanosAt(moment) : ScopeDeadline.NEVER;
+		// Read first: of one moment in both, the deadline around this scope has passed
+		// too.
+		Duration own = (moment != null) ? scope().deadline().limitUntil(at) : limits.whole();
 		if (nanosLeft() <= 0 && isTooLate()) {
 			decide(Exit.failed(new DeadlineExceededException(this.spec.name, Duration.ZERO)));
 		}
-		else if (whole != null && ScopeClock.toNanos(whole) <= 0) {
-			scope().deadline().expireUnbegun(whole);
+		else if (own != null && ScopeClock.toNanos(own) <= 0) {
+			scope().deadline().expireUnbegun(own);
 		}
 		else {
 			// A clock that was shut down refuses.
-			startTimers(limits);
+			startTimers(limits, at);
 		}
 	}
 
@@ -117,8 +122,11 @@ abstract class NestedScope extends ScopeMachine {
 		return false;
 	}
 
-	private void startTimers(ScopeLimits limits) {
-		if (limits.whole() != null) {
+	private void startTimers(ScopeLimits limits, long at) {
+		if (limits.at() != null) {
+			scope().deadline().reschedule(limits.at(), at);
+		}
+		else if (limits.whole() != null) {
 			scope().deadline().reschedule(limits.whole());
 		}
 		if (limits.acquire() != null) {
@@ -130,10 +138,14 @@ abstract class NestedScope extends ScopeMachine {
 	final Exit cancelledBecause() {
 		RunningScope around = parent();
 		if (around != null && around.hasPassedLimit()) {
-			return Exit.cancelled("the limit of the scope around it, '" + around.name() + "', has passed");
+			return cancelledByLimitOf(around);
 		}
 		return (around != null && around.end instanceof Exit.Cancelled cancelled) ? cancelled
 				: ScopeExtras.BY_SUBSCRIBER;
+	}
+
+	static Exit cancelledByLimitOf(RunningScope around) {
+		return Exit.cancelled("the limit of the scope around it, '" + around.name() + "', has passed");
 	}
 
 	/** A cancel by the caller or by the scope around: taken, or held back by a shield. */

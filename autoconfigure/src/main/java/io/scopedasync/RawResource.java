@@ -55,25 +55,26 @@ abstract class RawResource<T> implements AsyncResource<T> {
 
 	/** Without a name that can be asked for, that of its class. */
 	static String name(AsyncResource<?> resource) {
-		return answer(resource, AsyncResource::name, resource.getClass().getSimpleName());
+		String name = answer(resource, AsyncResource::name);
+		return (name != null) ? name : resource.getClass().getSimpleName();
 	}
 
 	/** Without an identity that can be asked for it is nobody else's. */
 	static Object identity(AsyncResource<?> resource) {
-		return answer(resource, AsyncResource::identity, resource);
+		Object identity = answer(resource, AsyncResource::identity);
+		return (identity != null) ? identity : resource;
 	}
 
 	/**
-	 * What a resource says of itself to somebody who must go on, whatever it throws.
+	 * What a resource says of itself to somebody who must go on: null if it throws.
 	 */
-	static <R extends @Nullable Object> R answer(AsyncResource<?> resource, Function<AsyncResource<?>, R> question,
-			R otherwise) {
+	static <R> @Nullable R answer(AsyncResource<?> resource, Function<AsyncResource<?>, R> question) {
 		try {
 			return question.apply(resource);
 		}
 		catch (Throwable ex) {
 			ScopeState.logger.debug("A resource of {} could not be asked", resource.getClass(), ex);
-			return otherwise;
+			return null;
 		}
 	}
 

@@ -147,12 +147,19 @@ abstract class RunningScope extends NestedScope implements Scope {
 		}
 		Duration shortest = null;
 		for (Entry entry : openEntries()) {
-			Duration one = RawResource.answer(entry.resource(), AsyncResource::leakThreshold, null);
+			Duration one = RawResource.answer(entry.resource(), AsyncResource::leakThreshold);
 			if (one != null && (shortest == null || one.compareTo(shortest) < 0)) {
 				shortest = one;
 			}
 		}
 		return shortest;
+	}
+
+	@Override
+	public final @Nullable Duration longestAge() {
+		ScopeExtras extras = this.extras;
+		ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+		return (deadline != null && this.scopes.timed) ? deadline.longestAge(this.since) : null;
 	}
 
 	@Override
@@ -178,7 +185,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 	public final Map<String, String> keys() {
 		Map<String, String> keys = new LinkedHashMap<>();
 		for (Entry entry : openEntries()) {
-			String key = RawResource.answer(entry.resource(), RunningScope::key, null);
+			String key = RawResource.answer(entry.resource(), RunningScope::key);
 			if (key != null) {
 				keys.put(RawResource.name(entry.resource()), key);
 			}

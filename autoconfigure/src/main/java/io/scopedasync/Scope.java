@@ -91,6 +91,14 @@ public interface Scope {
 	@Nullable Duration leakThreshold();
 
 	/**
+	 * The age at which the scope should have ended because of its {@link #deadline()},
+	 * release included; one that is older is stuck. Counted to the deadline, plus the
+	 * release limit once.
+	 * @return null without a deadline of its own, or where the age is not known
+	 */
+	@Nullable Duration longestAge();
+
+	/**
 	 * The scope's own deadline.
 	 * @return the deadline, which never passes unless it was set
 	 */

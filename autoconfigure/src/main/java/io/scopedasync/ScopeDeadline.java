@@ -2,6 +2,9 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
@@ -21,6 +24,9 @@ final class ScopeDeadline implements Deadline {
 
 	/** Written under the lock of this. */
 	private volatile long at = NEVER;
+
+	/** As a moment, once somebody has given or asked for that; guarded by this. */
+	private @Nullable Instant instant;
 
 	/** As it was asked for, to say so; guarded by this. */
 	private Duration limit = Duration.ZERO;
@@ -50,6 +56,12 @@ final class ScopeDeadline implements Deadline {
 		return this.at != NEVER;
 	}
 
+	/** From the beginning of the scope until what it holds is released. */
+	@Nullable Duration longestAge(long since) {
+		long at = this.at;
+		return (at != NEVER) ? Duration.ofNanos(at - since + ScopeClock.toNanos(this.scope.releaseTimeout())) : null;
+	}
+
 	/** In nanoseconds; {@link #NEVER} without any. */
 	long left() {
 		long at = this.at;
@@ -58,7 +70,16 @@ final class ScopeDeadline implements Deadline {
 
 	@Override
 	public Optional<Instant> at() {
-		return remaining().map((left) -> this.clock.instant().plus(left));
+		synchronized (this) {
+			if (!isSet()) {
+				return Optional.empty();
+			}
+			if (this.instant == null) {
+				// The same from now on, also as a limit of something inside.
+				this.instant = this.clock.instant().plusNanos(left());
+			}
+			return Optional.of(this.instant);
+		}
 	}
 
 	@Override
@@ -79,13 +100,51 @@ final class ScopeDeadline implements Deadline {
 
 	@Override
 	public void reschedule(Instant at) {
-		reschedule(Duration.between(this.clock.instant(), at));
+		reschedule(at, nanosAt(at));
+	}
+
+	/** To a moment that was converted by {@link #nanosAt}. */
+	void reschedule(Instant moment, long at) {
+		move(at, limitUntil(at), moment);
+	}
+
+	Duration limitUntil(long at) {
+		return (at != NEVER) ? Duration.ofNanos(at - this.clock.nanos()) : ChronoUnit.FOREVER.getDuration();
+	}
+
+	/**
+	 * A moment as nanoseconds of the clock. The calendar is asked once for all deadlines
+	 * inside each other, so that those of one moment are one, however it goes.
+	 * @return {@link #NEVER} if it is too far away
+	 */
+	long nanosAt(Instant moment) {
+		for (RunningScope scope = this.scope; scope != null; scope = scope.parent()) {
+			ScopeExtras extras = scope.extras;
+			ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+			if (deadline != null && deadline.clock == this.clock) {
+				synchronized (deadline) {
+					if (deadline.instant != null && deadline.isSet()) {
+						return sum(deadline.at, Duration.between(deadline.instant, moment));
+					}
+				}
+			}
+		}
+		return sum(this.clock.nanos(), Duration.between(this.clock.instant(), moment));
+	}
+
+	private long sum(long at, Duration more) {
+		long now = this.clock.nanos();
+		long left = at - now + ScopeClock.toNanos(more);
+		return (left < ScopeClock.FOREVER) ? now + Math.max(-ScopeClock.FOREVER, left) : NEVER;
 	}
 
 	@Override
 	public void reschedule(Duration limit) {
 		long nanos = ScopeClock.toNanos(limit);
-		boolean never = nanos >= ScopeClock.FOREVER;
+		move((nanos < ScopeClock.FOREVER) ? this.clock.nanos() + nanos : NEVER, limit, null);
+	}
+
+	private void move(long at, Duration limit, @Nullable Instant moment) {
 		int move;
 		synchronized (this) {
 			if (this.scope.isEnding()) {
@@ -94,12 +153,13 @@ final class ScopeDeadline implements Deadline {
 						+ " and can't be moved: move it while the scope acquires or runs its body.");
 			}
 			this.limit = limit;
-			this.at = never ? NEVER : this.clock.nanos() + nanos;
+			this.instant = moment;
+			this.at = at;
 			this.moves++;
 			move = this.moves;
 		}
 		// Outside the lock: a clock may run at once what is due at once.
-		replace(move, never ? null : this.clock.scheduleNanos(this::look, nanos));
+		replace(move, (at != NEVER) ? this.clock.scheduleNanos(this::look, at - this.clock.nanos()) : null);
 	}
 
 	/** Of two moves at once the later one has the timer. */
@@ -115,29 +175,69 @@ final class ScopeDeadline implements Deadline {
 	}
 
 	/**
-	 * Ends the scope if it has passed.
+	 * Ends the scope if it has passed, by the outermost of the deadlines that have.
 	 * @return whether the scope is ending
 	 */
 	boolean look() {
+		if (left() <= 0) {
+			RunningScope around = expireAround();
+			if (around != null) {
+				this.scope.cancelFromOutside(NestedScope.cancelledByLimitOf(around));
+			}
+			else {
+				expire();
+			}
+		}
 		long left;
 		int move;
-		boolean passes = false;
 		synchronized (this) {
 			left = left();
 			move = this.moves;
-			if (left <= 0 && passes(exceeded("limit", this.limit))) {
-				this.expired = true;
-				passes = true;
-			}
 		}
-		if (passes) {
-			this.scope.stop();
-		}
-		else if (left > 0 && left != NEVER) {
+		if (left > 0 && left != NEVER) {
 			// The clock of a scheduler may be coarser than its timers.
 			replace(move, this.clock.scheduleNanos(this::look, left));
 		}
 		return this.scope.isEnding();
+	}
+
+	private @Nullable RunningScope expireAround() {
+		for (ScopeDeadline deadline : passedAround()) {
+			if (deadline.expire() || deadline.hasPassed()) {
+				return deadline.scope;
+			}
+		}
+		return null;
+	}
+
+	/** Unless it was moved, or the scope is ending. */
+	private boolean expire() {
+		synchronized (this) {
+			if (left() > 0 || !passes(exceeded("limit", this.limit))) {
+				return false;
+			}
+			this.expired = true;
+		}
+		this.scope.stop();
+		return true;
+	}
+
+	/**
+	 * The scopes around this one, as far as they reach it, whose deadlines have passed,
+	 * the outermost first.
+	 */
+	private Deque<ScopeDeadline> passedAround() {
+		Deque<ScopeDeadline> passed = new ArrayDeque<>();
+		RunningScope scope = this.scope;
+		while (scope != null && scope.spec.cancels != ScopeSpec.Cancels.HELD_BACK) {
+			scope = scope.parent();
+			ScopeExtras extras = (scope != null) ? scope.extras : null;
+			ScopeDeadline deadline = (extras != null) ? extras.deadline : null;
+			if (deadline != null && deadline.left() <= 0) {
+				passed.addFirst(deadline);
+			}
+		}
+		return passed;
 	}
 
 	/** Gives a phase its own limit, if it has one, and ends that of the one before. */
@@ -166,7 +266,9 @@ final class ScopeDeadline implements Deadline {
 
 	/** A limit of nothing: not even begun. */
 	void expireUnbegun(Duration limit) {
+		long nanos = ScopeClock.toNanos(limit);
 		synchronized (this) {
+			this.at = this.clock.nanos() + nanos;
 			this.expired = passes(new DeadlineExceededException(this.scope.name(), limit));
 		}
 	}

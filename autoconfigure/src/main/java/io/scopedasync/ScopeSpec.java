@@ -1,6 +1,7 @@
 package io.scopedasync;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -84,6 +85,11 @@ public final class ScopeSpec {
 	 */
 	public ScopeSpec timeout(Duration timeout) {
 		return with(this.limits.whole(Objects.requireNonNull(timeout, "timeout")));
+	}
+
+	/** The same with a limit at a moment, by the clock of the scopes. */
+	ScopeSpec until(Instant moment) {
+		return with(this.limits.at(moment));
 	}
 
 	/**

@@ -30,6 +30,9 @@ public final class LeakDetector {
 
 	private static final Logger logger = LoggerFactory.getLogger(LeakDetector.class);
 
+	private static final String STUCK = "Its deadline and the release limit have passed, and it has not ended, whatever "
+			+ "its threshold: look what ignores its cancel, or takes more than one release limit to give back.";
+
 	private final AsyncScopes scopes;
 
 	private final Leaks leaks;
@@ -133,9 +136,14 @@ public final class LeakDetector {
 			Set<Long> open = new HashSet<>();
 			for (Scope scope : this.scopes.openScopes()) {
 				open.add(scope.id());
+				Duration longest = scope.longestAge();
+				if (longest != null && scope.age().compareTo(longest) > 0) {
+					overdue(scope, now, STUCK);
+					continue;
+				}
 				Duration own = scope.leakThreshold();
 				if (scope.age().compareTo((own != null) ? own : this.threshold) >= 0) {
-					overdue(scope, now);
+					overdue(scope, now, null);
 				}
 			}
 			Iterator<Map.Entry<Long, Reported>> entries = this.reported.entrySet().iterator();
@@ -175,12 +183,12 @@ public final class LeakDetector {
 						+ "same order everywhere, and ask for nothing again inside of what holds it.");
 	}
 
-	private void overdue(Scope scope, long now) {
+	private void overdue(Scope scope, long now, @Nullable String advice) {
 		if (!this.reported.containsKey(scope.id())) {
 			Leak leak = Leak.of(LeakReason.OVERDUE, scope);
 			if (leak.state() != Scope.State.CLOSED) {
 				this.reported.put(scope.id(), new Reported(leak, now));
-				this.leaks.report(leak, advice(leak.state()));
+				this.leaks.report(leak, (advice != null) ? advice : advice(leak.state()));
 			}
 		}
 	}

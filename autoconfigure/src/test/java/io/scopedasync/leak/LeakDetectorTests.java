@@ -2,6 +2,7 @@ package io.scopedasync.leak;
 
 import java.lang.ref.WeakReference;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -218,6 +219,46 @@ class LeakDetectorTests {
 		});
 		this.time.advanceTimeBy(Duration.ofSeconds(5));
 		assertThat(this.leaks.recovered()).isOne();
+	}
+
+	@Test
+	void reportsAScopeThatIsOpenLongerThanItsLimitsWhateverItsThreshold(CapturedOutput output) {
+		this.detector.start();
+		AsyncResource<String> stuck = AsyncResource.of(() -> Mono.just("value"), (value, exit) -> Mono.never());
+		ScopeSpec never = ScopeSpec.of("request")
+			.leakThreshold(ChronoUnit.FOREVER.getDuration())
+			.timeout(Duration.ofSeconds(20))
+			.entering(stuck.named("one"), stuck.named("two"));
+		this.scopes.with(never, (scope) -> {
+			this.kept.add(scope);
+			return Mono.never();
+		}).subscribe(null, (error) -> {
+		});
+		this.scopes.with(never.timeout(Duration.ofDays(1)), (scope) -> {
+			this.kept.add(scope);
+			return Mono.never();
+		}).subscribe(null, (error) -> {
+		});
+		this.time.advanceTimeBy(Duration.ofSeconds(29));
+		assertThat(this.found).isEmpty();
+		this.time.advanceTimeBy(Duration.ofSeconds(7));
+		assertThat(this.found).singleElement().satisfies((leak) -> {
+			assertThat(leak.reason()).isEqualTo(LeakReason.OVERDUE);
+			assertThat(leak.state()).isEqualTo(Scope.State.RELEASING);
+			assertThat(leak.age()).isBetween(Duration.ofSeconds(30), Duration.ofSeconds(36));
+		});
+		assertThat(output).contains("Its deadline and the release limit have passed");
+	}
+
+	@Test
+	void aDefaultThresholdBelowTheLimitsCountsAsEver() {
+		this.detector.start();
+		this.scopes.with(ScopeSpec.of("limited").timeout(Duration.ofHours(1)), (scope) -> {
+			this.kept.add(scope);
+			return Mono.never();
+		}).subscribe();
+		this.time.advanceTimeBy(Duration.ofSeconds(65));
+		assertThat(this.found).extracting(Leak::scope).containsExactly("limited");
 	}
 
 	@Test
