@@ -17,7 +17,7 @@ public final class DeadlineExceededException extends ScopedAsyncException {
 
 	DeadlineExceededException(String scope, String which, Duration timeout, Scope.State state, List<String> resources) {
 		super(scope,
-				"Scope '" + scope + "' exceeded its " + which + " of " + timeout.toMillis() + " ms while "
+				"Scope '" + scope + "' exceeded its " + which + " of " + ScopeClock.toMillis(timeout) + " ms while "
 						+ ((state == Scope.State.ENTERING) ? "acquiring " + resources : "running its body")
 						+ ". Raise the limit, or find out what is slow there.");
 		this.timeout = timeout;
@@ -28,7 +28,7 @@ public final class DeadlineExceededException extends ScopedAsyncException {
 	DeadlineExceededException(String scope, Duration timeout) {
 		super(scope,
 				"Scope '" + scope + "' was not even begun: its limit"
-						+ (timeout.isZero() ? ", or that of a scope around it," : " of " + timeout.toMillis() + " ms")
+						+ (timeout.isZero() ? ", or that of a scope around it," : " of " + ScopeClock.toMillis(timeout) + " ms")
 						+ " had passed already. Raise the limit, or find out what was slow before.");
 		this.timeout = timeout;
 		this.state = Scope.State.ENTERING;

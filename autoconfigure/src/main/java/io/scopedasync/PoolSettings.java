@@ -138,7 +138,7 @@ public final class PoolSettings<T> {
 			throw new IllegalArgumentException("The pool of '" + this.name + "': " + setting + " is " + value
 					+ ", give more than zero, or leave it out.");
 		}
-		return value;
+		return ScopeClock.limited(value);
 	}
 
 }

@@ -64,7 +64,7 @@ public abstract class QueueBuilder<B extends QueueBuilder<B>> {
 			throw new IllegalArgumentException(this.kind + " '" + this.name + "': acquire-timeout is " + timeout
 					+ ", give more than zero. " + "To reject whoever would have to wait, set max-waiting to 0.");
 		}
-		this.acquireTimeout = timeout;
+		this.acquireTimeout = ScopeClock.limited(timeout);
 		return self();
 	}
 

@@ -152,6 +152,15 @@ public final class ScopeClock {
 	}
 
 	/**
+	 * A duration with which can be reckoned: limited as in {@link #toNanos}.
+	 * @param duration any duration
+	 * @return the same, or the longest or shortest there is
+	 */
+	public static Duration limited(Duration duration) {
+		return Duration.ofNanos(toNanos(duration));
+	}
+
+	/**
 	 * A duration in milliseconds, for messages and for timers that count in them; limited
 	 * as in {@link #toNanos}.
 	 * @param duration any duration

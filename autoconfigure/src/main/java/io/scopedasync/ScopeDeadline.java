@@ -286,7 +286,7 @@ final class ScopeDeadline implements Deadline {
 
 	private RuntimeException notAcquired(Duration limit) {
 		return new AcquireTimeoutException(this.scope.name(), limit,
-				"Scope '" + this.scope.name() + "' exceeded its limit on acquisition of " + limit.toMillis()
+				"Scope '" + this.scope.name() + "' exceeded its limit on acquisition of " + ScopeClock.toMillis(limit)
 						+ " ms while acquiring " + this.scope.resources()
 						+ ". Raise the limit, or find out who holds them for so long.");
 	}

@@ -95,7 +95,7 @@ final class ScopesBuilder implements AsyncScopes.Builder {
 		if (limit.isNegative()) {
 			throw new IllegalArgumentException(name + " is " + limit + ": give a duration of zero or more.");
 		}
-		return limit;
+		return ScopeClock.limited(limit);
 	}
 
 }

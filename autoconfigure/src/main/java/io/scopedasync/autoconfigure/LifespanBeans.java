@@ -89,7 +89,7 @@ final class LifespanBeans {
 		try {
 			timeout = DurationFormatterUtils.detectAndParse(text);
 		}
-		catch (IllegalArgumentException ex) {
+		catch (IllegalArgumentException | ArithmeticException ex) {
 			throw invalid(name, "has the startTimeout '" + text + "', which is no duration",
 					"Write a number and a unit, such as 500ms, 2s or 1m, or ISO-8601, such as PT2S.", ex);
 		}

@@ -262,7 +262,7 @@ final class Lifespans {
 			if (end()) {
 				fail(new LifespanException(
 						"The lifespan '" + this.member.name() + "' was not acquired within its start timeout of "
-								+ this.member.startTimeout().toMillis() + " ms",
+								+ Durations.text(this.member.startTimeout()),
 						"Look what its acquire() waits for. If it takes that long by nature, give it more time with "
 								+ "@Lifespan(startTimeout = \"2m\") or scoped-async.lifespan.start-timeout.",
 						null));

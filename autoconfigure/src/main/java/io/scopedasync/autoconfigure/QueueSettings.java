@@ -56,7 +56,7 @@ record QueueSettings(@Nullable Integer maxWaiting, @Nullable Duration acquireTim
 			return null;
 		}
 		throw new InvalidSettingException(
-				timeout.property() + " is " + timeout.value().toMillis() + " ms, and " + waiting.property()
+				timeout.property() + " is " + Durations.text(timeout.value()) + ", and " + waiting.property()
 						+ " is 0: nobody waits, so nobody can time out",
 				"Remove one of the two: with max-waiting=0 a caller who would have to wait is rejected at once.");
 	}

@@ -8,6 +8,7 @@ import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
+import io.scopedasync.ScopeClock;
 import io.scopedasync.web.RequestsUnderWay;
 
 /**
@@ -40,7 +41,7 @@ final class RequestsLifecycle extends AsyncLifecycle {
 		super(PHASE);
 		this.closing = closing;
 		this.requests = requests;
-		this.limit = limit;
+		this.limit = ScopeClock.limited(limit);
 	}
 
 	@Override

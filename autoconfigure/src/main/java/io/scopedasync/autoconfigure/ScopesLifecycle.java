@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import io.scopedasync.ScopeClock;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.leak.Leak;
 import io.scopedasync.leak.LeakReason;
@@ -55,7 +56,7 @@ final class ScopesLifecycle extends AsyncLifecycle {
 	}
 
 	static void warnIfCutShort(Duration shutdownTimeout, Duration releaseTimeout, Duration phaseTimeout) {
-		if (shutdownTimeout.plus(releaseTimeout).compareTo(phaseTimeout) > 0) {
+		if (ScopeClock.toNanos(shutdownTimeout) + ScopeClock.toNanos(releaseTimeout) > ScopeClock.toNanos(phaseTimeout)) {
 			logger
 				.warn("Closing may take scoped-async.shutdown-timeout ({}) and scoped-async.release-timeout ({}), but "
 						+ "spring.lifecycle.timeout-per-shutdown-phase ({}) ends sooner: scopes may be left open and unlisted. "

@@ -120,8 +120,8 @@ final class SessionSettings {
 	private void checkWithin(@Nullable Duration total, String key, @Nullable Duration part) {
 		if (total != null && part != null && part.compareTo(total) > 0) {
 			throw new InvalidSettingException(
-					this.prefix + "." + key + " is " + part.toMillis() + " ms, and " + this.prefix
-							+ ".total-timeout, which ends the request before that, is " + total.toMillis() + " ms",
+					this.prefix + "." + key + " is " + Durations.text(part) + ", and " + this.prefix
+							+ ".total-timeout, which ends the request before that, is " + Durations.text(total),
 					"Make the total the longer one, or remove one of the two.");
 		}
 	}

@@ -182,7 +182,7 @@ final class ScopedMethods implements MethodInterceptor {
 		try {
 			duration = DurationFormatterUtils.detectAndParse(text);
 		}
-		catch (IllegalArgumentException ex) {
+		catch (IllegalArgumentException | ArithmeticException ex) {
 			throw annotated.invalid("has the " + attribute + " '" + text + "', which is no duration",
 					"Write a number and a unit, such as 500ms, 2s or 1m, or ISO-8601, such as PT2S.", ex);
 		}

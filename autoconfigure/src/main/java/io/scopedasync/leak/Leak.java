@@ -7,6 +7,7 @@ import java.util.Objects;
 
 import org.jspecify.annotations.Nullable;
 
+import io.scopedasync.ScopeClock;
 import io.scopedasync.CallSite;
 import io.scopedasync.Deadlock;
 import io.scopedasync.Scope;
@@ -168,7 +169,7 @@ public record Leak(LeakReason reason, String scope, long id, Duration age, Scope
 	}
 
 	static String text(Duration duration) {
-		long millis = duration.toMillis();
+		long millis = ScopeClock.toMillis(duration);
 		if (millis < 1000) {
 			return millis + " ms";
 		}

@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.Optional;
 
 import io.r2dbc.spi.ConnectionFactory;
+import io.scopedasync.ScopeClock;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
 import io.scopedasync.Scope;
@@ -77,7 +78,7 @@ final class Transaction implements AsyncResource<UnitOfWork> {
 	}
 
 	private static int seconds(Duration left) {
-		long seconds = left.plusNanos(999_999_999).getSeconds();
+		long seconds = ScopeClock.limited(left).plusNanos(999_999_999).getSeconds();
 		return (int) Math.max(1, Math.min(Integer.MAX_VALUE, seconds));
 	}
 

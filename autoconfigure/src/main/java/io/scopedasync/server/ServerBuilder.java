@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
+import io.scopedasync.ScopeClock;
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.ScopeSpec;
 import org.jspecify.annotations.Nullable;
@@ -167,7 +168,7 @@ public final class ServerBuilder {
 			throw new IllegalArgumentException(
 					"Server '" + this.name + "' can't have a " + what + " of " + limit + ": give zero or more.");
 		}
-		return limit;
+		return ScopeClock.limited(limit);
 	}
 
 }

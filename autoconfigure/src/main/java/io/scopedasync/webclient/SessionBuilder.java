@@ -246,7 +246,7 @@ public final class SessionBuilder {
 	private Duration positive(String what, Duration limit) {
 		Assert.isTrue(!limit.isNegative() && !limit.isZero(), () -> "Session '" + this.options.name + "' can't have a "
 				+ what + " of " + limit + ": it must be above zero");
-		return limit;
+		return ScopeClock.limited(limit);
 	}
 
 }

@@ -3,6 +3,8 @@ package io.scopedasync.test;
 import java.util.Collection;
 import java.util.List;
 
+import io.scopedasync.ScopeClock;
+
 /**
  * Puts into words what a test left behind.
  */
@@ -21,7 +23,7 @@ final class LeakReport {
 				.append(" opened and ")
 				.append((open.size() == 1) ? "is" : "are")
 				.append(" still open ")
-				.append(test.grace().toMillis())
+				.append(ScopeClock.toMillis(test.grace()))
 				.append(" ms after ")
 				.append(String.join(" or ", tests))
 				.append(':');
@@ -50,7 +52,7 @@ final class LeakReport {
 				.append(" was to leave ")
 				.append(expectable)
 				.append(", as its @ExpectedLeaks says, and did not within ")
-				.append(test.grace().toMillis())
+				.append(ScopeClock.toMillis(test.grace()))
 				.append(" ms.\n");
 		}
 		AssertionError error = new AssertionError(text.toString().stripTrailing());

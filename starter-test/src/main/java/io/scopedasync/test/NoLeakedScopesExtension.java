@@ -18,6 +18,7 @@ import org.junit.jupiter.api.extension.ExtensionContext.Store;
 import org.junit.platform.commons.support.AnnotationSupport;
 import reactor.core.publisher.Mono;
 
+import io.scopedasync.ScopeClock;
 import io.scopedasync.Scope;
 
 import org.springframework.format.datetime.standard.DurationFormatterUtils;
@@ -86,7 +87,7 @@ public final class NoLeakedScopesExtension
 
 	private static void judge(ExtensionContext context, WatchedTest test) {
 		Watches watches = watches(context);
-		long deadline = System.nanoTime() + test.grace().toNanos();
+		long deadline = System.nanoTime() + ScopeClock.toNanos(test.grace());
 		Set<Finding.Expectable> missing = watches.awaitAll(test, deadline);
 		List<Finding> unexpected = new ArrayList<>();
 		List<Scope> open = new ArrayList<>();
