@@ -26,10 +26,9 @@ public final class DeadlineExceededException extends ScopedAsyncException {
 
 	/** It had passed before the scope began. */
 	DeadlineExceededException(String scope, Duration timeout) {
-		super(scope,
-				"Scope '" + scope + "' was not even begun: its limit"
-						+ (timeout.isZero() ? ", or that of a scope around it," : " of " + ScopeClock.toMillis(timeout) + " ms")
-						+ " had passed already. Raise the limit, or find out what was slow before.");
+		super(scope, "Scope '" + scope + "' was not even begun: its limit"
+				+ (timeout.isZero() ? ", or that of a scope around it," : " of " + ScopeClock.toMillis(timeout) + " ms")
+				+ " had passed already. Raise the limit, or find out what was slow before.");
 		this.timeout = timeout;
 		this.state = Scope.State.ENTERING;
 	}

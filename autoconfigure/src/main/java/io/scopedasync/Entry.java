@@ -194,8 +194,8 @@ abstract class Entry extends Waiter {
 	 */
 	final void acquire() {
 		AsyncResource<?> resource = resource();
-		noteBeginning();
 		try {
+			noteBeginning();
 			if (isShared(resource) && joins(resource)) {
 				return;
 			}

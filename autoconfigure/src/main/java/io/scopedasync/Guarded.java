@@ -62,14 +62,14 @@ final class Guarded {
 				restored.close();
 			}
 			catch (Throwable ex) {
-				log(() -> "Thread locals could not be put back as they were; the scope goes on", ex);
+				warn(() -> "Thread locals could not be put back as they were; the scope goes on", ex);
 			}
 		}
 	}
 
 	private void failed(Throwable error) {
 		if (this.warned.compareAndSet(false, true)) {
-			log(() -> this.name + " failed. Scopes go on, what it was to be told may be missing; further failures are "
+			warn(() -> this.name + " failed. Scopes go on, what it was to be told may be missing; further failures are "
 					+ "logged at debug level", error);
 		}
 		else if (ScopeState.logger.isDebugEnabled()) {
@@ -78,7 +78,7 @@ final class Guarded {
 	}
 
 	/** An error is somebody else's code, and so is its message. */
-	private static void log(Supplier<String> message, Throwable error) {
+	static void warn(Supplier<String> message, Throwable error) {
 		try {
 			ScopeState.logger.warn(message.get(), error);
 		}

@@ -409,7 +409,7 @@ abstract class NestedScope extends ScopeMachine {
 
 	/** An error that no caller hears. */
 	final void report(Throwable error) {
-		logger.warn("Scope '{}' met an error that no caller is left to hear", this.spec.name, error);
+		Guarded.warn(() -> "Scope '" + this.spec.name + "' met an error that no caller is left to hear", error);
 		this.scopes.recorder.undelivered(this.spec.name, error);
 	}
 

@@ -14,8 +14,8 @@ public final class ReleaseTimeoutException extends ScopedAsyncException {
 	private final Duration timeout;
 
 	ReleaseTimeoutException(String resource, Duration timeout, String what) {
-		super(resource, what + " of '" + resource + "' did not settle within the release limit of " + ScopeClock.toMillis(timeout)
-				+ " ms. Bound it inside the resource, or raise the release limit.");
+		super(resource, what + " of '" + resource + "' did not settle within the release limit of "
+				+ ScopeClock.toMillis(timeout) + " ms. Bound it inside the resource, or raise the release limit.");
 		this.timeout = timeout;
 	}
 

@@ -453,6 +453,32 @@ class ThrowingCallbackTests {
 
 	@ParameterizedTest
 	@EnumSource
+	void anErrorThatCannotBeLoggedKeepsNoScopeOpen(Kind kind) {
+		AsyncScopes scopes = AsyncScopes.create();
+		Limiter limiter = Limiter.builder("one").permits(1).build();
+		AsyncResource<String> fails = AsyncResource.of(() -> Mono.just("value"),
+				(value, exit) -> Mono.error(new IllegalStateException() {
+
+					private static final long serialVersionUID = 1L;
+
+					@Override
+					public String getMessage() {
+						ThrowingCallbackTests.<RuntimeException>sneakyThrow(kind.made.get());
+						return "";
+					}
+
+				}));
+		for (int i = 0; i < 3; i++) {
+			scopes.with(ScopeSpec.of("cancelled").entering(limiter, fails.named("fails")), (scope) -> Mono.never())
+				.subscribe()
+				.dispose();
+		}
+		assertThat(limiter.usage().active()).isZero();
+		assertThat(scopes.openScopes()).isEmpty();
+	}
+
+	@ParameterizedTest
+	@EnumSource
 	void aMeterFilterThatThrowsCostsNoPermit(Kind kind) {
 		SimpleMeterRegistry registry = new SimpleMeterRegistry();
 		registry.config().meterFilter(new MeterFilter() {

@@ -56,7 +56,8 @@ final class ScopesLifecycle extends AsyncLifecycle {
 	}
 
 	static void warnIfCutShort(Duration shutdownTimeout, Duration releaseTimeout, Duration phaseTimeout) {
-		if (ScopeClock.toNanos(shutdownTimeout) + ScopeClock.toNanos(releaseTimeout) > ScopeClock.toNanos(phaseTimeout)) {
+		if (ScopeClock.toNanos(shutdownTimeout) + ScopeClock.toNanos(releaseTimeout) > ScopeClock
+			.toNanos(phaseTimeout)) {
 			logger
 				.warn("Closing may take scoped-async.shutdown-timeout ({}) and scoped-async.release-timeout ({}), but "
 						+ "spring.lifecycle.timeout-per-shutdown-phase ({}) ends sooner: scopes may be left open and unlisted. "

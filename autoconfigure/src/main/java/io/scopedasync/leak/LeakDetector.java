@@ -132,7 +132,7 @@ public final class LeakDetector {
 		synchronized (this.reported) {
 			long now = this.clock.nanos();
 			endLost();
-			this.scopes.breakDeadlocks(this::deadlocked);
+			breakDeadlocks();
 			Set<Long> open = new HashSet<>();
 			for (Scope scope : this.scopes.openScopes()) {
 				open.add(scope.id());
@@ -155,6 +155,15 @@ public final class LeakDetector {
 					this.leaks.recovered(leak, leak.age().plusNanos(now - entry.getValue().at));
 				}
 			}
+		}
+	}
+
+	private void breakDeadlocks() {
+		try {
+			this.scopes.breakDeadlocks(this::deadlocked);
+		}
+		catch (Throwable ex) {
+			logger.warn("A search for deadlocks failed", ex);
 		}
 	}
 

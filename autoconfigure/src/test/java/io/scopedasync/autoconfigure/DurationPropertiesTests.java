@@ -60,11 +60,11 @@ class DurationPropertiesTests {
 			"scoped-async.locks.door.");
 
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
-		.withConfiguration(AutoConfigurations.of(HttpClientAutoConfiguration.class,
-				ReactiveHttpClientAutoConfiguration.class, WebClientAutoConfiguration.class,
-				ScopedAsyncAutoConfiguration.class, ScopedAsyncLeakDetectionAutoConfiguration.class,
-				ScopedAsyncLifecycleAutoConfiguration.class, ScopedAsyncLifespanAutoConfiguration.class,
-				ScopedAsyncSessionAutoConfiguration.class))
+		.withConfiguration(
+				AutoConfigurations.of(HttpClientAutoConfiguration.class, ReactiveHttpClientAutoConfiguration.class,
+						WebClientAutoConfiguration.class, ScopedAsyncAutoConfiguration.class,
+						ScopedAsyncLeakDetectionAutoConfiguration.class, ScopedAsyncLifecycleAutoConfiguration.class,
+						ScopedAsyncLifespanAutoConfiguration.class, ScopedAsyncSessionAutoConfiguration.class))
 		.withUserConfiguration(Application.class)
 		.withPropertyValues("scoped-async.limiters.mail.permits=1", "scoped-async.locks.door.keyed=false",
 				"scoped-async.sessions.quotes.max-size=1", "spring.reactor.netty.shutdown-quiet-period=0s");
@@ -182,23 +182,19 @@ class DurationPropertiesTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "9223372036854775807d", "99999999999999999999s", "PT-9223372036854775808S" })
 	void anAnnotationsThatCannotBeCountedIsRefusedByItsValue(String value) {
-		this.runner.withPropertyValues("limit=" + value)
-			.withUserConfiguration(Annotated.class)
-			.run((context) -> {
-				assertThat(context).hasFailed();
-				assertThat(messages(context.getStartupFailure())).contains("timeout '" + value + "'");
-			});
+		this.runner.withPropertyValues("limit=" + value).withUserConfiguration(Annotated.class).run((context) -> {
+			assertThat(context).hasFailed();
+			assertThat(messages(context.getStartupFailure())).contains("timeout '" + value + "'");
+		});
 	}
 
 	@ParameterizedTest
 	@ValueSource(strings = { "PT9223372036854775807S", "9223372036854775807ms" })
 	void anAnnotationsThatIsEndlessIsNone(String value) {
-		this.runner.withPropertyValues("limit=" + value)
-			.withUserConfiguration(Annotated.class)
-			.run((context) -> {
-				assertThat(context).hasNotFailed();
-				assertThat(context.getBean(Annotated.class).call().block(BOUND)).isEqualTo("called");
-			});
+		this.runner.withPropertyValues("limit=" + value).withUserConfiguration(Annotated.class).run((context) -> {
+			assertThat(context).hasNotFailed();
+			assertThat(context.getBean(Annotated.class).call().block(BOUND)).isEqualTo("called");
+		});
 	}
 
 	@Test
