@@ -37,6 +37,17 @@ final class HandOver {
 		}
 	}
 
+	/** The same, after what runs here now, so that many of them are no deep stack. */
+	static void runNext(Runnable step) {
+		Step next = new Step(step);
+		if (Schedulers.isInNonBlockingThread()) {
+			Trampoline.run(next);
+		}
+		else {
+			THREADS.take(next);
+		}
+	}
+
 	/** Several that are handed over together, in order. */
 	static final class Batch extends Line {
 

@@ -75,6 +75,24 @@ public final class WaitQueue {
 		return this.firstExpiring;
 	}
 
+	/** The oldest of those that may run out of time does not any more. */
+	void keepFirstExpiring() {
+		Waiter first = this.firstExpiring;
+		if (first != null) {
+			first.expiring = false;
+			this.firstExpiring = nextExpiring(first.next);
+		}
+	}
+
+	/** Each is passed over once, so in the long run this takes no time. */
+	private static @Nullable Waiter nextExpiring(@Nullable Waiter from) {
+		Waiter waiter = from;
+		while (waiter != null && !waiter.expiring) {
+			waiter = waiter.next;
+		}
+		return waiter;
+	}
+
 	/**
 	 * Takes a waiter out, wherever it stands.
 	 * @param waiter the waiter
@@ -101,11 +119,7 @@ public final class WaitQueue {
 			after.previous = before;
 		}
 		if (this.firstExpiring == waiter) {
-			// Each is passed over once, so in the long run this takes no time.
-			while (after != null && !after.expiring) {
-				after = after.next;
-			}
-			this.firstExpiring = after;
+			this.firstExpiring = nextExpiring(after);
 		}
 		waiter.previous = null;
 		waiter.next = null;

@@ -50,10 +50,11 @@ class ArchitectureTests {
 			"io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed", "io.scopedasync.Joiner",
 			"io.scopedasync.Joiner$Joining", "io.scopedasync.KeyedResource", "io.scopedasync.Measured",
 			"io.scopedasync.Measured$Usage", "io.scopedasync.NoScopeException", "io.scopedasync.PerKey",
-			"io.scopedasync.PoolSettings", "io.scopedasync.PooledResource", "io.scopedasync.QueueBuilder",
-			"io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException", "io.scopedasync.Scope",
-			"io.scopedasync.Scope$State", "io.scopedasync.ScopeClock", "io.scopedasync.ScopeClosedException",
-			"io.scopedasync.ScopeObserver", "io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
+			"io.scopedasync.PoolSettings", "io.scopedasync.PooledResource", "io.scopedasync.PooledResource$Lent",
+			"io.scopedasync.QueueBuilder", "io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException",
+			"io.scopedasync.Scope", "io.scopedasync.Scope$State", "io.scopedasync.ScopeClock",
+			"io.scopedasync.ScopeClosedException", "io.scopedasync.ScopeObserver",
+			"io.scopedasync.ScopeObserver$Observed", "io.scopedasync.ScopeRecorder",
 			"io.scopedasync.ScopeRecorder$Outcome", "io.scopedasync.ScopeSpec", "io.scopedasync.ScopeWatcher",
 			"io.scopedasync.ScopedAsyncException", "io.scopedasync.SwappableResource", "io.scopedasync.Task",
 			"io.scopedasync.TaskGroup", "io.scopedasync.TaskPolicy", "io.scopedasync.WaitQueue",
@@ -77,10 +78,7 @@ class ArchitectureTests {
 			.onlyDependOnClassesThat()
 			.resideInAnyPackage("io.scopedasync", "io.scopedasync.limiter", "io.scopedasync.sync",
 					"io.scopedasync.task", "io.scopedasync.leak", "java..", "reactor.core..", "reactor.util..",
-					// pools are made of it, and what is pooled is no other member's
-					// business
-					"reactor.pool..", "org.reactivestreams..", "org.jspecify..", "org.slf4j..",
-					"com.github.benmanes.caffeine.."));
+					"org.reactivestreams..", "org.jspecify..", "org.slf4j..", "com.github.benmanes.caffeine.."));
 	}
 
 	@Test

@@ -94,6 +94,7 @@ class PooledResourceTests {
 
 	@Test
 	@Case(164)
+	@EventLoop
 	void thereAreNeverMoreThanTheMost() {
 		PooledResource<Integer> pool = pool((settings) -> settings.maxSize(2));
 		List<Disposable> holders = List.of(hold(pool), hold(pool));
@@ -142,6 +143,7 @@ class PooledResourceTests {
 	}
 
 	@Test
+	@EventLoop
 	void rejectsAndTimesOutWithTheNumberAndTheRemedy() {
 		PooledResource<Integer> pool = pool(
 				(settings) -> settings.maxSize(1).maxWaiting(1).acquireTimeout(Duration.ofSeconds(2)));
@@ -204,6 +206,7 @@ class PooledResourceTests {
 
 	@Test
 	@Case(167)
+	@EventLoop
 	void whatAFailedOrCancelledScopeHadIsDestroyedAndWaitersGetANewOne() {
 		PooledResource<Integer> pool = pool((settings) -> settings.maxSize(1));
 		Sinks.Empty<Integer> body = Sinks.empty();
@@ -244,6 +247,7 @@ class PooledResourceTests {
 	}
 
 	@Test
+	@EventLoop
 	void whatCannotBeDestroyedIsClosedByForceAndItsPlaceIsFree() {
 		PooledResource<Integer> pool = pool((settings) -> settings.maxSize(1));
 		this.destroying = Mono.never();
@@ -255,7 +259,7 @@ class PooledResourceTests {
 		assertThat(this.destroyed).containsExactly("1 Cancelled", "1 by force");
 		assertThat(next).containsExactly(2);
 		this.destroying = Mono.empty();
-		pool.close().block(LIMIT);
+		assertThat(pool.close().toFuture()).isDone();
 		assertThat(this.destroyed).hasSize(3);
 	}
 
@@ -305,6 +309,7 @@ class PooledResourceTests {
 
 	@Test
 	@Case(168)
+	@EventLoop
 	void waitersFailWhenItCloses() {
 		PooledResource<Integer> pool = pool((settings) -> settings.maxSize(1));
 		Disposable holder = hold(pool);
@@ -313,12 +318,13 @@ class PooledResourceTests {
 		Mono<Void> closed = pool.close();
 		assertThat(errors).singleElement().isInstanceOf(ScopeClosedException.class);
 		holder.dispose();
-		closed.block(LIMIT);
+		assertThat(closed.toFuture()).isDone();
 		assertThat(this.destroyed).containsExactly("1 Cancelled");
 	}
 
 	@Test
 	@Case(168)
+	@EventLoop
 	void whatIsBeingMadeWhenItClosesIsDestroyed() {
 		Sinks.Empty<Void> gate = Sinks.empty();
 		this.making = gate.asMono();
@@ -337,10 +343,11 @@ class PooledResourceTests {
 
 	@Test
 	@Case(169)
+	@EventLoop
 	void givingBackNeedsNoSubscriberAndCountsOnce() {
 		PooledResource<Integer> pool = pool((settings) -> settings.maxSize(1));
 		Scope scope = this.scopes.open("by hand");
-		assertThat(scope.enter(pool).block(LIMIT)).isEqualTo(1);
+		assertThat(scope.enter(pool).toFuture().getNow(null)).isEqualTo(1);
 		scope.close();
 		scope.close();
 		assertThat(pool.usage()).isEqualTo(new Measured.Usage(0, 0, 1, 1));

@@ -17,7 +17,6 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.web.reactive.function.client.WebClient;
 import reactor.core.publisher.Mono;
 import reactor.netty.http.server.HttpServer;
-import reactor.pool.InstrumentedPool;
 
 import io.scopedasync.AsyncScopes;
 import io.scopedasync.PooledResource;
@@ -37,8 +36,6 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 
 	private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(30);
 
-	private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
-
 	@Bean
 	@ConditionalOnMissingBean
 	ScopesLifecycle scopedAsyncLifecycle(ConfigurableApplicationContext context, AsyncScopes scopes,
@@ -55,7 +52,6 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 	 * Pools that are beans of the user's, of whatever type these are declared.
 	 */
 	@Configuration(proxyBeanMethods = false)
-	@ConditionalOnClass(InstrumentedPool.class)
 	static class Pools {
 
 		@Bean
@@ -83,8 +79,7 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 
 				@Override
 				public Mono<Void> close() {
-					// What is still lent then is lost: the scopes have ended.
-					return pool.close().timeout(CLOSE_LIMIT);
+					return pool.close();
 				}
 
 			};
@@ -93,7 +88,7 @@ public final class ScopedAsyncLifecycleAutoConfiguration {
 	}
 
 	@Configuration(proxyBeanMethods = false)
-	@ConditionalOnClass({ WebClient.class, InstrumentedPool.class })
+	@ConditionalOnClass(WebClient.class)
 	static class Sessions {
 
 		@Bean

@@ -2,7 +2,6 @@ package io.scopedasync.autoconfigure;
 
 import io.scopedasync.webclient.SessionResource;
 import reactor.netty.http.client.HttpClient;
-import reactor.pool.Pool;
 
 import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -19,7 +18,7 @@ import org.springframework.web.reactive.function.client.WebClient;
  */
 @AutoConfiguration(afterName = { "org.springframework.boot.webclient.autoconfigure.WebClientAutoConfiguration",
 		"org.springframework.boot.http.client.autoconfigure.reactive.ReactiveHttpClientAutoConfiguration" })
-@ConditionalOnClass({ WebClient.class, HttpClient.class, Pool.class, ClientHttpConnectorBuilder.class })
+@ConditionalOnClass({ WebClient.class, HttpClient.class, ClientHttpConnectorBuilder.class })
 @ConditionalOnBooleanProperty(name = "scoped-async.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(SessionProperties.class)
 @Import(SessionRegistrar.class)

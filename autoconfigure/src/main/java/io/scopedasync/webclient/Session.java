@@ -9,12 +9,11 @@ import java.util.function.Function;
 
 import io.netty.handler.timeout.ReadTimeoutException;
 import io.scopedasync.AcquireRejectedException;
+import io.scopedasync.Exit;
+import io.scopedasync.PooledResource;
 import io.scopedasync.ScopeClosedException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
-import reactor.pool.PoolAcquirePendingLimitException;
-import reactor.pool.PoolAcquireTimeoutException;
-import reactor.pool.PooledRef;
 
 import org.springframework.http.HttpMethod;
 import org.springframework.http.client.reactive.ClientHttpConnector;
@@ -33,20 +32,20 @@ public final class Session {
 	private final PooledSession pooled;
 
 	/** Null while nobody is lent the session: in login and logout. */
-	private final @Nullable PooledRef<PooledSession> ref;
+	private final PooledResource.@Nullable Lent<PooledSession> lent;
 
 	private volatile boolean ended;
 
 	private volatile boolean invalid;
 
-	private Session(SessionResource resource, PooledSession pooled, @Nullable PooledRef<PooledSession> ref) {
+	private Session(SessionResource resource, PooledSession pooled, PooledResource.@Nullable Lent<PooledSession> lent) {
 		this.resource = resource;
 		this.pooled = pooled;
-		this.ref = ref;
+		this.lent = lent;
 	}
 
-	static Session lent(SessionResource resource, PooledRef<PooledSession> ref) {
-		return new Session(resource, ref.poolable(), ref);
+	static Session lent(SessionResource resource, PooledResource.Lent<PooledSession> lent) {
+		return new Session(resource, lent.value(), lent);
 	}
 
 	static Session unlent(SessionResource resource, PooledSession pooled) {
@@ -124,9 +123,9 @@ public final class Session {
 	 * Ends what is still going on, and gives the session back.
 	 * @return completes once the pool has it, or has discarded it
 	 */
-	Mono<Void> giveBack() {
-		PooledRef<PooledSession> ref = Objects.requireNonNull(this.ref, "ref");
-		return end().then(Mono.defer(() -> this.invalid ? ref.invalidate() : ref.release()));
+	Mono<Void> giveBack(Exit exit) {
+		PooledResource.Lent<PooledSession> lent = Objects.requireNonNull(this.lent, "lent");
+		return end().then(Mono.defer(() -> lent.giveBack(exit, !this.invalid)));
 	}
 
 	ScopeClosedException ended(String request) {
@@ -152,7 +151,7 @@ public final class Session {
 	void answered(URI uri, ClientHttpResponse response) {
 		this.pooled.answered(uri, response);
 		SessionLogin login = this.resource.options().login;
-		if (login != null && this.ref != null && login.expired(response.getStatusCode())) {
+		if (login != null && this.lent != null && login.expired(response.getStatusCode())) {
 			this.pooled.expire();
 			this.invalid = true;
 		}
@@ -177,13 +176,13 @@ public final class Session {
 		}
 		// The network's own copy of the pool's classes is not for others to name.
 		String kind = error.getClass().getSimpleName();
-		if (kind.equals(PoolAcquireTimeoutException.class.getSimpleName())) {
+		if (kind.equals("PoolAcquireTimeoutException")) {
 			return new SessionTimeoutException(name(), options.acquireTimeout,
 					request + " waited longer than the acquire-timeout of " + options.acquireTimeout.toMillis()
 							+ " ms for one of the " + options.connections + " connections of session '" + name()
 							+ "'. Raise the session's 'connections', or send fewer requests at once.");
 		}
-		if (kind.equals(PoolAcquirePendingLimitException.class.getSimpleName())) {
+		if (kind.equals("PoolAcquirePendingLimitException")) {
 			return new AcquireRejectedException(name(), options.maxWaiting, request + " found all "
 					+ options.connections + " connections of session '" + name() + "' in use and " + options.maxWaiting
 					+ " requests waiting. Raise the session's 'connections' or 'max-waiting', or send fewer requests at once.");

@@ -7,24 +7,16 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
-import io.scopedasync.AcquireRejectedException;
-import io.scopedasync.AcquireTimeoutException;
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
 import io.scopedasync.Measured;
-import io.scopedasync.ScopeClosedException;
+import io.scopedasync.PoolSettings;
+import io.scopedasync.PooledResource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
-import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
-import reactor.pool.InstrumentedPool;
-import reactor.pool.PoolAcquirePendingLimitException;
-import reactor.pool.PoolAcquireTimeoutException;
-import reactor.pool.PoolBuilder;
-import reactor.pool.PoolShutdownException;
-import reactor.util.context.Context;
 
 import org.springframework.web.reactive.function.client.WebClient;
 
@@ -46,7 +38,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	private final WebClient client;
 
-	private final InstrumentedPool<PooledSession> pool;
+	private final PooledResource<PooledSession> pool;
 
 	/** Every session that has been made and not yet closed. */
 	private final Set<PooledSession> open = ConcurrentHashMap.newKeySet();
@@ -61,9 +53,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	private final AtomicBoolean closing = new AtomicBoolean();
 
-	private final Sinks.Empty<Void> allGone = Sinks.empty();
-
-	private final Sinks.Empty<Void> closed = Sinks.empty();
+	private final Mono<Void> lentAreClosed = Mono.defer(() -> after(LENT).then(Mono.defer(this::closeLent))).cache();
 
 	SessionResource(SessionOptions options) {
 		this.options = options;
@@ -71,16 +61,21 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 		this.totalLimit = new RequestLimit(options.totalTimeout, "its total-timeout", options.totalTimeout);
 		this.webClient = options.webClient.clientConnector(SessionConnector.INSTANCE);
 		this.client = client(held());
-		this.pool = PoolBuilder.from(Mono.defer(this::make))
-			.sizeBetween(options.minSize, options.maxSize)
-			.maxPendingAcquire(options.maxWaiting)
-			.clock(options.clock.toClock())
-			.pendingAcquireTimer((task, limit) -> options.clock.schedule(task, limit))
-			.evictionPredicate((session, use) -> use.idleTime() >= options.idleTime.toMillis()
-					|| options.lifeTime != null && use.lifeTime() >= options.lifeTime.toMillis())
-			.evictInBackground(options.idleTime)
-			.destroyHandler(PooledSession::close)
-			.buildPool();
+		this.pool = AsyncResource.of(this::make, (session, exit) -> session.close())
+			.named(options.name)
+			.pooled(this::configure);
+	}
+
+	private void configure(PoolSettings<PooledSession> pool) {
+		pool.minSize(this.options.minSize)
+			.maxSize(this.options.maxSize)
+			.maxWaiting(this.options.maxWaiting)
+			.acquireTimeout(this.options.acquireTimeout)
+			.idleTime(this.options.idleTime)
+			.clock(this.options.clock);
+		if (this.options.lifeTime != null) {
+			pool.lifeTime(this.options.lifeTime);
+		}
 	}
 
 	/**
@@ -93,31 +88,24 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	}
 
 	private Mono<PooledSession> make() {
-		// The pool finishes this even if the scope that asked for it is gone: the next
-		// one gets the session, so it is none of
-		// the first one's context. Setting up TLS may block.
+		// Setting up TLS may block.
 		return Mono.fromCallable(() -> {
 			PooledSession session = new PooledSession(this);
 			this.open.add(session);
 			return session;
-		})
-			.subscribeOn(Schedulers.boundedElastic())
-			.flatMap(PooledSession::logIn)
-			.contextWrite((context) -> Context.empty());
+		}).subscribeOn(Schedulers.boundedElastic()).flatMap(PooledSession::logIn);
 	}
 
 	@Override
 	public Mono<Session> acquire() {
 		// Nothing asynchronous may follow the pool: what is between it and the scope
 		// could lose a session to a cancel.
-		return this.pool.acquire(this.options.acquireTimeout)
-			.map((ref) -> Session.lent(this, ref))
-			.onErrorMap(this::translate);
+		return this.pool.borrow().map((lent) -> Session.lent(this, lent));
 	}
 
 	@Override
 	public Mono<Void> release(Session session, Exit exit) {
-		return session.giveBack();
+		return session.giveBack(exit);
 	}
 
 	@Override
@@ -159,9 +147,9 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return a snapshot
 	 */
 	public Statistics statistics() {
-		InstrumentedPool.PoolMetrics metrics = this.pool.metrics();
-		return new Statistics(this.options.maxSize, metrics.allocatedSize(), metrics.acquiredSize(), metrics.idleSize(),
-				metrics.pendingAcquireSize(), this.unreadBodies.sum());
+		Usage now = this.pool.usage();
+		return new Statistics(now.max(), this.pool.allocated(), now.active(), now.idle(), now.pending(),
+				this.unreadBodies.sum());
 	}
 
 	@Override
@@ -171,8 +159,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	@Override
 	public Usage usage() {
-		Statistics now = statistics();
-		return new Usage(now.active(), now.pending(), now.max(), now.idle());
+		return this.pool.usage();
 	}
 
 	/**
@@ -180,7 +167,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return how many were made now, or the error of the first that failed
 	 */
 	public Mono<Integer> warmUp() {
-		return this.pool.warmup().onErrorMap(this::translate);
+		return this.pool.warmUp();
 	}
 
 	/**
@@ -190,35 +177,24 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return completes once every session is closed
 	 */
 	public Mono<Void> close() {
+		Mono<Void> closed = Mono.firstWithSignal(this.pool.close(), this.lentAreClosed);
 		if (this.closing.compareAndSet(false, true)) {
-			this.pool.disposeLater().onErrorResume((error) -> {
-				logger.warn("The pool of session '{}' could not be closed", name(), error);
-				return Mono.empty();
-			}).then(Mono.defer(this::closeLent)).subscribe(null, null, this.closed::tryEmitEmpty);
+			closed.subscribe();
 		}
-		return this.closed.asMono();
+		return closed;
 	}
 
 	private Mono<Void> closeLent() {
 		if (this.open.isEmpty()) {
 			return Mono.empty();
 		}
-		Mono<Void> force = Mono.defer(() -> {
-			if (this.open.isEmpty()) {
-				return Mono.empty();
-			}
-			logger.warn("Closing {} of session '{}' that were not given back within {} ms", this.open.size(), name(),
-					LENT.toMillis());
-			return Mono.when(this.open.stream().map(PooledSession::close).toList());
-		});
-		return Mono.firstWithSignal(this.allGone.asMono(), after(LENT)).then(force);
+		logger.warn("Closing {} of session '{}' that were not given back within {} ms", this.open.size(), name(),
+				LENT.toMillis());
+		return Mono.when(this.open.stream().map(PooledSession::close).toList());
 	}
 
 	void discarded(PooledSession session) {
 		this.open.remove(session);
-		if (this.open.isEmpty() && this.pool.isDisposed()) {
-			this.allGone.tryEmitEmpty();
-		}
 	}
 
 	void unreadBody(String request) {
@@ -254,27 +230,6 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	SessionOptions options() {
 		return this.options;
-	}
-
-	private Throwable translate(Throwable error) {
-		if (error instanceof PoolAcquireTimeoutException) {
-			Duration limit = this.options.acquireTimeout;
-			return new AcquireTimeoutException(name(), limit,
-					"No session of '" + name() + "' became free within its " + "acquire-timeout of " + limit.toMillis()
-							+ " ms; all " + this.options.maxSize
-							+ " are lent. Raise 'max-size' or 'acquire-timeout', or shorten the scopes that hold it.");
-		}
-		if (error instanceof PoolAcquirePendingLimitException) {
-			return new AcquireRejectedException(name(), this.options.maxWaiting,
-					"All " + this.options.maxSize + " sessions of '" + name() + "' are lent and "
-							+ this.options.maxWaiting
-							+ " callers wait already. Raise 'max-size' or 'max-waiting', or send fewer calls.");
-		}
-		if (error instanceof PoolShutdownException) {
-			return new ScopeClosedException(name(), "The sessions of '" + name()
-					+ "' are closed. Begin no scope that needs one after the application has begun to stop.");
-		}
-		return error;
 	}
 
 	/**

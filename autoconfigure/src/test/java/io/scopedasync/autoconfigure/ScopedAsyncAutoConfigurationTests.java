@@ -163,7 +163,7 @@ public class ScopedAsyncAutoConfigurationTests {
 	void worksWithoutAnythingOptional() {
 		this.runner
 			.withClassLoader(new FilteredClassLoader("io.micrometer", "io.reactivex", "io.smallrye", "reactor.netty",
-					"reactor.pool", "org.springframework.web", "org.springframework.transaction", "org.aspectj"))
+					"org.springframework.web", "org.springframework.transaction", "org.aspectj"))
 			.withPropertyValues("scoped-async.limiters.one.permits=1")
 			.withBean(Service.class)
 			.run((context) -> assertThat(context.getBean(Service.class).name().block(LIMIT)).isEqualTo("Service.name"));

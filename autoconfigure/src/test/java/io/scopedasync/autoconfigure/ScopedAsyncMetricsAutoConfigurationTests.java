@@ -125,7 +125,7 @@ class ScopedAsyncMetricsAutoConfigurationTests {
 
 	@Test
 	void measuresWithoutWhatSessionsNeed() {
-		this.runner.withClassLoader(new FilteredClassLoader("org.springframework.web.reactive", "reactor.pool"))
+		this.runner.withClassLoader(new FilteredClassLoader("org.springframework.web.reactive"))
 			.withUserConfiguration(LimiterConfiguration.class)
 			.run((context) -> assertThat(resource(context.getBean(MeterRegistry.class), "max", "quotes-limit"))
 				.isEqualTo(10));

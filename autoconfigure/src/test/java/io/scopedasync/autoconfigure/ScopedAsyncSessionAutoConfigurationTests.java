@@ -269,7 +269,7 @@ class ScopedAsyncSessionAutoConfigurationTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource({ "reactor.pool", "reactor.netty.http.client", "org.springframework.web.reactive.function.client",
+	@CsvSource({ "reactor.netty.http.client", "org.springframework.web.reactive.function.client",
 			"org.springframework.boot.http.client" })
 	void backsOffWithoutALibrary(String missing) {
 		new ApplicationContextRunner()
