@@ -60,7 +60,13 @@ final class HttpExchange extends Exchange implements CoreSubscriber<ClientHttpRe
 	}
 
 	private void begin() {
-		if (!this.session.begun(this)) {
+		boolean inTime = this.session.begun(this);
+		if (isOver()) {
+			// Its caller went away before the session knew of it.
+			this.session.finished(this);
+			return;
+		}
+		if (!inTime) {
 			over();
 			this.session.usedAfterEnd(describe());
 			actual().onError(this.session.ended(describe()));
