@@ -55,6 +55,13 @@ public abstract class DirectResource<T> implements AsyncResource<T> {
 	}
 
 	/**
+	 * Whether each call takes something of it, also where the application holds it.
+	 */
+	boolean isCounted() {
+		return true;
+	}
+
+	/**
 	 * What is given out and who is next, all at one moment: under the lock of the queue.
 	 * Asked for by whoever {@linkplain AsyncScopes#breakDeadlocks looks for deadlocks}.
 	 * @return null unless overridden: then nobody who waits here is found in a deadlock

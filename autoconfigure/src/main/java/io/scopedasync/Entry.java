@@ -129,6 +129,15 @@ abstract class Entry extends Waiter {
 		return (inside instanceof DirectResource<?> direct) ? direct : null;
 	}
 
+	/**
+	 * Whether it comes from a member of ours, whose hand-over may meet a cancel: what
+	 * that was made of was in time.
+	 */
+	final boolean isHandedOver() {
+		AsyncResource<?> resource = resource();
+		return resource.cancellable() && WrappedResource.unwrap(resource) instanceof RawResource;
+	}
+
 	/** What the scope keeps of what has arrived. */
 	private Object kept(Object value) {
 		// An acquisition has seen to that itself.
@@ -235,7 +244,8 @@ abstract class Entry extends Waiter {
 			return true;
 		}
 		DefaultAsyncScopes scopes = scope().scopes;
-		return scopes.application != null && direct() == null && !RawResource.isFresh(resource)
+		DirectResource<?> direct = direct();
+		return scopes.application != null && (direct == null || !direct.isCounted()) && !RawResource.isFresh(resource)
 				&& scopes.heldByApplication(resource.identity()) != null;
 	}
 

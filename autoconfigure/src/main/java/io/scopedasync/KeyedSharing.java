@@ -108,6 +108,12 @@ final class KeyedSharing<T> implements KeyedResource<T> {
 			shared.leaveUnheard();
 		}
 
+		/** Who joins a user shares as well. */
+		@Override
+		boolean isCounted() {
+			return false;
+		}
+
 		@Override
 		public Object key() {
 			return this.key;

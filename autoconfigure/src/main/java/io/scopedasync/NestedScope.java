@@ -342,7 +342,7 @@ abstract class NestedScope extends ScopeMachine {
 	final void releaseLate(Entry entry, Object value) {
 		Exit end = this.end;
 		Exit exit = (end != null) ? end : Exit.cancelled("not needed");
-		if (!(entry.resource instanceof Resources.Handler)) {
+		if (!(entry.resource instanceof Resources.Handler) && !entry.isHandedOver()) {
 			this.scopes.watcher.late(scope(), RawResource.name(entry.resource()));
 		}
 		AsyncResource<?> resource = entry.resource();

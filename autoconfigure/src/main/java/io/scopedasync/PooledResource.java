@@ -79,6 +79,14 @@ public final class PooledResource<T> extends WrappedResource<Pooled, T> implemen
 		return Nesting.JOIN;
 	}
 
+	DirectResource<Pooled> places() {
+		return this.pool;
+	}
+
+	Lent<T> lent(Pooled pooled) {
+		return new Lent<>(this, pooled);
+	}
+
 	@Override
 	public String type() {
 		return "pool";
@@ -98,12 +106,11 @@ public final class PooledResource<T> extends WrappedResource<Pooled, T> implemen
 	}
 
 	/**
-	 * Borrows by hand, for a resource that lends what it borrowed. A cancel while waiting
-	 * takes the wait back; an object that meets a cancel goes back.
-	 * @return an object, to be given back
+	 * Borrows by hand. A cancel while waiting takes the wait back; an object that meets a
+	 * cancel goes back.
 	 */
-	public Mono<Lent<T>> borrow() {
-		return this.pool.acquire().map((pooled) -> new Lent<>(this, pooled));
+	Mono<Lent<T>> borrow() {
+		return this.pool.acquire().map(this::lent);
 	}
 
 	/**
@@ -128,7 +135,7 @@ public final class PooledResource<T> extends WrappedResource<Pooled, T> implemen
 	}
 
 	/**
-	 * An object that was borrowed by hand.
+	 * An object as a {@link LendingResource} has it from its pool.
 	 *
 	 * @param <T> what is pooled
 	 */

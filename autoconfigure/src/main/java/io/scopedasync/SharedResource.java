@@ -12,16 +12,14 @@ import reactor.util.context.Context;
  * A user's view of a {@link Sharing}: acquiring is waiting for what is shared, releasing
  * is leaving it to the others.
  */
-class SharedResource<T> extends RawResource<T> {
+class SharedResource<T> extends WrappedResource<Sharing<T>.Shared, T> {
 
 	private static final Duration FOREVER = ChronoUnit.FOREVER.getDuration();
-
-	private final DirectResource<Sharing<T>.Shared> users;
 
 	private final @Nullable Duration leakThreshold;
 
 	SharedResource(DirectResource<Sharing<T>.Shared> users, @Nullable Duration leakThreshold) {
-		this.users = users;
+		super(users);
 		this.leakThreshold = leakThreshold;
 	}
 
@@ -41,11 +39,6 @@ class SharedResource<T> extends RawResource<T> {
 			@Nullable DefaultAsyncScopes scopes) {
 		return new Sharing<>(resource.name(), resource, idle, owner, scopes, () -> {
 		});
-	}
-
-	@Override
-	final Mono<?> acquireRaw() {
-		return this.users.acquire();
 	}
 
 	@Override
@@ -80,29 +73,13 @@ class SharedResource<T> extends RawResource<T> {
 	}
 
 	@Override
-	public final String name() {
-		return this.users.name();
-	}
-
-	/** Waiting for what is shared takes nothing. */
-	@Override
-	public final boolean cancellable() {
-		return true;
-	}
-
-	@Override
 	public final @Nullable Duration leakThreshold() {
 		return this.leakThreshold;
 	}
 
 	@Override
-	public final @Nullable Object key() {
-		return this.users.key();
-	}
-
-	@Override
 	public final Object identity() {
-		return this.users.identity();
+		return this.resource.identity();
 	}
 
 	private static final class Swappable<T> extends SharedResource<T> implements SwappableResource<T> {

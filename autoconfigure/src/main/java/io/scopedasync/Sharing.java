@@ -140,6 +140,12 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 		shared.leaveUnheard();
 	}
 
+	/** Who joins a user shares as well. */
+	@Override
+	boolean isCounted() {
+		return false;
+	}
+
 	private RuntimeException closed() {
 		return new ScopeClosedException(name(), "'" + name() + "' was closed and takes no more users.");
 	}

@@ -48,7 +48,7 @@ class ArchitectureTests {
 			"io.scopedasync.Deadlock$Member", "io.scopedasync.DeadlockException", "io.scopedasync.DirectResource",
 			"io.scopedasync.DirectResource$Standing", "io.scopedasync.Exit", "io.scopedasync.Exit$Cancelled",
 			"io.scopedasync.Exit$Completed", "io.scopedasync.Exit$Failed", "io.scopedasync.Joiner",
-			"io.scopedasync.Joiner$Joining", "io.scopedasync.KeyedResource", "io.scopedasync.Measured",
+			"io.scopedasync.Joiner$Joining", "io.scopedasync.KeyedResource", "io.scopedasync.LendingResource", "io.scopedasync.Measured",
 			"io.scopedasync.Measured$Usage", "io.scopedasync.NoScopeException", "io.scopedasync.PerKey",
 			"io.scopedasync.PoolSettings", "io.scopedasync.PooledResource", "io.scopedasync.PooledResource$Lent",
 			"io.scopedasync.QueueBuilder", "io.scopedasync.QueuedResource", "io.scopedasync.ReleaseTimeoutException",

@@ -2,6 +2,7 @@ package io.scopedasync.webclient;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -9,6 +10,7 @@ import java.util.concurrent.atomic.LongAdder;
 
 import io.scopedasync.AsyncResource;
 import io.scopedasync.Exit;
+import io.scopedasync.LendingResource;
 import io.scopedasync.Measured;
 import io.scopedasync.PoolSettings;
 import io.scopedasync.PooledResource;
@@ -25,7 +27,7 @@ import org.springframework.web.reactive.function.client.WebClient;
  * its end; scopes inside it join it. Waiting for a session can be cancelled and gives
  * back by itself.
  */
-public final class SessionResource implements AsyncResource<Session>, Measured {
+public final class SessionResource extends LendingResource<PooledSession, Session> implements Measured {
 
 	private static final Logger logger = LoggerFactory.getLogger(SessionResource.class);
 
@@ -37,8 +39,6 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	private final WebClient.Builder webClient;
 
 	private final WebClient client;
-
-	private final PooledResource<PooledSession> pool;
 
 	/** Every session that has been made and not yet closed. */
 	private final Set<PooledSession> open = ConcurrentHashMap.newKeySet();
@@ -56,25 +56,34 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	private final Mono<Void> lentAreClosed = Mono.defer(() -> after(LENT).then(Mono.defer(this::closeLent))).cache();
 
 	SessionResource(SessionOptions options) {
+		this(options, new Maker());
+	}
+
+	private SessionResource(SessionOptions options, Maker maker) {
+		super(pool(maker, options));
+		maker.resource = this;
 		this.options = options;
 		this.deadlines = new Deadlines(options.clock, this::exchanges);
 		this.totalLimit = new RequestLimit(options.totalTimeout, "its total-timeout", options.totalTimeout);
 		this.webClient = options.webClient.clientConnector(SessionConnector.INSTANCE);
 		this.client = client(held());
-		this.pool = AsyncResource.of(this::make, (session, exit) -> session.close())
-			.named(options.name)
-			.pooled(this::configure);
 	}
 
-	private void configure(PoolSettings<PooledSession> pool) {
-		pool.minSize(this.options.minSize)
-			.maxSize(this.options.maxSize)
-			.maxWaiting(this.options.maxWaiting)
-			.acquireTimeout(this.options.acquireTimeout)
-			.idleTime(this.options.idleTime)
-			.clock(this.options.clock);
-		if (this.options.lifeTime != null) {
-			pool.lifeTime(this.options.lifeTime);
+	private static PooledResource<PooledSession> pool(Maker maker, SessionOptions options) {
+		return AsyncResource.of(maker::make, (PooledSession session, Exit exit) -> session.close())
+			.named(options.name)
+			.pooled((pool) -> configure(pool, options));
+	}
+
+	private static void configure(PoolSettings<PooledSession> pool, SessionOptions options) {
+		pool.minSize(options.minSize)
+			.maxSize(options.maxSize)
+			.maxWaiting(options.maxWaiting)
+			.acquireTimeout(options.acquireTimeout)
+			.idleTime(options.idleTime)
+			.clock(options.clock);
+		if (options.lifeTime != null) {
+			pool.lifeTime(options.lifeTime);
 		}
 	}
 
@@ -97,10 +106,8 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	}
 
 	@Override
-	public Mono<Session> acquire() {
-		// Nothing asynchronous may follow the pool: what is between it and the scope
-		// could lose a session to a cancel.
-		return this.pool.borrow().map((lent) -> Session.lent(this, lent));
+	protected Session lend(PooledResource.Lent<PooledSession> lent) {
+		return Session.lent(this, lent);
 	}
 
 	@Override
@@ -114,18 +121,8 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	}
 
 	@Override
-	public boolean cancellable() {
-		return true;
-	}
-
-	@Override
 	public @Nullable Duration leakThreshold() {
 		return this.options.leakThreshold;
-	}
-
-	@Override
-	public Nesting nesting() {
-		return Nesting.JOIN;
 	}
 
 	/**
@@ -147,8 +144,8 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return a snapshot
 	 */
 	public Statistics statistics() {
-		Usage now = this.pool.usage();
-		return new Statistics(now.max(), this.pool.allocated(), now.active(), now.idle(), now.pending(),
+		Usage now = pool().usage();
+		return new Statistics(now.max(), pool().allocated(), now.active(), now.idle(), now.pending(),
 				this.unreadBodies.sum());
 	}
 
@@ -159,7 +156,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	@Override
 	public Usage usage() {
-		return this.pool.usage();
+		return pool().usage();
 	}
 
 	/**
@@ -167,7 +164,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return how many were made now, or the error of the first that failed
 	 */
 	public Mono<Integer> warmUp() {
-		return this.pool.warmUp();
+		return pool().warmUp();
 	}
 
 	/**
@@ -177,7 +174,7 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 	 * @return completes once every session is closed
 	 */
 	public Mono<Void> close() {
-		Mono<Void> closed = Mono.firstWithSignal(this.pool.close(), this.lentAreClosed);
+		Mono<Void> closed = Mono.firstWithSignal(pool().close(), this.lentAreClosed);
 		if (this.closing.compareAndSet(false, true)) {
 			closed.subscribe();
 		}
@@ -230,6 +227,17 @@ public final class SessionResource implements AsyncResource<Session>, Measured {
 
 	SessionOptions options() {
 		return this.options;
+	}
+
+	/** The pool is there before the resource, which it makes sessions for. */
+	private static final class Maker {
+
+		private @Nullable SessionResource resource;
+
+		Mono<PooledSession> make() {
+			return Objects.requireNonNull(this.resource).make();
+		}
+
 	}
 
 	/**
