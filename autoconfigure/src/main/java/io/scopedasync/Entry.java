@@ -382,7 +382,26 @@ abstract class Entry extends Waiter {
 		if (holder == null || holder == this || !holder.move(ARRIVED, LENT)) {
 			return null;
 		}
-		return () -> holder.move(LENT, ARRIVED);
+		return new Loan() {
+			@Override
+			public boolean end() {
+				return holder.move(LENT, ARRIVED);
+			}
+
+			@Override
+			public boolean isInVain() {
+				RunningScope last = holder.scope();
+				for (RunningScope scope = scope().parent(); scope != null; scope = scope.parent()) {
+					if (scope.end instanceof Exit.Cancelled || scope.hasPassedLimit()) {
+						return true;
+					}
+					if (scope == last) {
+						break;
+					}
+				}
+				return false;
+			}
+		};
 	}
 
 	// Release.

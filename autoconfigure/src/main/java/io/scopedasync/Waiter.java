@@ -170,7 +170,6 @@ public abstract class Waiter {
 	/**
 	 * What a scope held before {@link Waiter#borrow}.
 	 */
-	@FunctionalInterface
 	public interface Loan {
 
 		/**
@@ -178,6 +177,13 @@ public abstract class Waiter {
 		 * @return false if the scope has ended without: whoever borrowed keeps it
 		 */
 		boolean end();
+
+		/**
+		 * Whether nothing goes on after the wait: a scope around the waiter, up to the
+		 * one that held it, was cancelled or is out of time.
+		 * @return false while all of them go on, or have ended by themselves
+		 */
+		boolean isInVain();
 
 	}
 

@@ -49,19 +49,26 @@ public final class Condition {
 	/**
 	 * Waits to be woken. Each subscription waits once. A cancel ends the wait once the
 	 * lock is held again; if the waiter had been woken already, the next one is woken in
-	 * its place. Whoever is cancelled after the wait has ended, and before it did what it
+	 * its place. That may be one too many where the cancel meets the end of the wait, so
+	 * look again at what you wait for. Whoever is cancelled after the wait has ended, and before it did what it
 	 * was woken for, has to signal itself: {@link Scope#onExit} is the place.
 	 * @return completes when woken and the lock is held again; an
 	 * {@link IllegalStateException} at once if no scope around the subscriber holds the
 	 * lock
 	 */
 	public Mono<Void> await() {
-		return Scope.current()
+		return awaitOnce(() -> null);
+	}
+
+	/** Waits to be woken and asks then, before the wait ends. */
+	private <T> Mono<T> awaitOnce(Supplier<? extends @Nullable T> value) {
+		return new Awaiting<>((awaiter) -> Scope.current()
 			.switchIfEmpty(Mono.error(() -> notHeld("await()")))
 			.flatMap((scope) -> scope.scopes().use(this.waiting, (wait) -> {
-				wait.heard = true;
-				return Mono.empty();
-			}));
+				wait.taken = true;
+				awaiter.has(wait);
+				return Mono.fromSupplier(value);
+			})));
 	}
 
 	/**
@@ -82,9 +89,8 @@ public final class Condition {
 	 * @return the first value that is not null; otherwise as {@link #await()}
 	 */
 	public <T> Mono<T> awaitValue(Supplier<? extends @Nullable T> value) {
-		Mono<T> asked = Mono.fromSupplier(value);
-		Mono<T> woken = await().then(Mono.empty());
-		return requireHeld("await()").then(asked.switchIfEmpty(woken).repeatWhenEmpty(Function.identity()));
+		Mono<T> woken = this.<T>awaitOnce(value).repeatWhenEmpty(Function.identity());
+		return requireHeld("await()").then(Mono.<T>fromSupplier(value).switchIfEmpty(woken));
 	}
 
 	/**
@@ -100,14 +106,25 @@ public final class Condition {
 		if (scope == null) {
 			throw notHeld("awaitBlocking()");
 		}
+		Wait[] taken = new Wait[1];
 		try {
-			scope.scopes().useBlocking(this.waiting, (wait) -> wait.heard = true);
+			scope.scopes().useBlocking(this.waiting, (wait) -> {
+				wait.taken = true;
+				taken[0] = wait;
+				return wait;
+			});
+			taken[0] = null;
 		}
 		catch (RuntimeException ex) {
 			throw ex;
 		}
 		catch (Exception ex) {
 			throw new IllegalStateException(ex);
+		}
+		finally {
+			if (taken[0] != null) {
+				taken[0].passOn();
+			}
 		}
 	}
 
@@ -211,11 +228,22 @@ public final class Condition {
 		/** Written under the condition's lock, read after the hand-over that follows. */
 		private boolean woken;
 
-		/** Whether whoever was woken has heard of it. */
-		private boolean heard;
+		/** Whether the one who waited is about to be told that it was woken. */
+		private boolean taken;
 
 		Wait(Waiter.Loan loan) {
 			this.loan = loan;
+		}
+
+		/** The one that was woken does not hear of it: wakes the next one, once. */
+		void passOn() {
+			synchronized (Condition.this) {
+				if (!this.woken) {
+					return;
+				}
+				this.woken = false;
+			}
+			wake(1);
 		}
 
 	}
@@ -261,8 +289,8 @@ public final class Condition {
 		/** The scope around holds the lock again; only a wake-up may be left over. */
 		@Override
 		protected void giveBack(Wait wait) {
-			if (wait.woken && !wait.heard) {
-				wake(1);
+			if (!wait.taken) {
+				wait.passOn();
 			}
 		}
 
