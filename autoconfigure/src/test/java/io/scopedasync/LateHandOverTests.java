@@ -85,8 +85,9 @@ class LateHandOverTests {
 		}
 		Awaitility.await()
 			.atMost(Duration.ofSeconds(30))
-			.untilAsserted(() -> assertThat(this.scopes.openScopes()).filteredOn((scope) -> scope.name().startsWith("use"))
-				.isEmpty());
+			.untilAsserted(
+					() -> assertThat(this.scopes.openScopes()).filteredOn((scope) -> scope.name().startsWith("use"))
+						.isEmpty());
 		assertThat(this.told.watched).as("seed %d", seed).isEmpty();
 		assertThat(this.told.undelivered).as("seed %d", seed).isEqualTo(List.of());
 	}

@@ -10,8 +10,9 @@ import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 
 /**
- * A caller that waits for a {@link Condition}, at the very end of the wait. It hears of the end
- * or it is cancelled, and a wake-up that it does not hear of goes to the next one.
+ * A caller that waits for a {@link Condition}, at the very end of the wait. It hears of
+ * the end or it is cancelled, and a wake-up that it does not hear of goes to the next
+ * one.
  */
 final class Awaiting<T> extends Mono<T> {
 

@@ -50,8 +50,9 @@ public final class Condition {
 	 * Waits to be woken. Each subscription waits once. A cancel ends the wait once the
 	 * lock is held again; if the waiter had been woken already, the next one is woken in
 	 * its place. That may be one too many where the cancel meets the end of the wait, so
-	 * look again at what you wait for. Whoever is cancelled after the wait has ended, and before it did what it
-	 * was woken for, has to signal itself: {@link Scope#onExit} is the place.
+	 * look again at what you wait for. Whoever is cancelled after the wait has ended, and
+	 * before it did what it was woken for, has to signal itself: {@link Scope#onExit} is
+	 * the place.
 	 * @return completes when woken and the lock is held again; an
 	 * {@link IllegalStateException} at once if no scope around the subscriber holds the
 	 * lock
