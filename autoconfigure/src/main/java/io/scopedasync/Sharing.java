@@ -8,9 +8,12 @@ import java.util.Set;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.MonoSink;
+import reactor.core.publisher.Sinks;
 import reactor.util.context.Context;
 
 /**
@@ -19,6 +22,11 @@ import reactor.util.context.Context;
  * of its own.
  */
 final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
+
+	private static final Logger logger = LoggerFactory.getLogger(SwappableResource.class);
+
+	/** How long a close waits. */
+	private static final Duration CLOSE_LIMIT = Duration.ofSeconds(15);
 
 	/** As good as for ever. */
 	private static final long ENDLESS = Long.MAX_VALUE / 2;
@@ -183,7 +191,23 @@ final class Sharing<T> extends DirectResource<Sharing<T>.Shared> {
 			shared.giveUp("'" + name() + "' was closed");
 			shared.endIfUnused();
 		});
-		return ends;
+		return open.isEmpty() ? ends : Mono.firstWithSignal(ends, giveUp(open.get(0).holding.scopes.clock));
+	}
+
+	/** Completes when the time of the close is over. */
+	private Mono<Void> giveUp(ScopeClock clock) {
+		Sinks.Empty<Void> over = Sinks.empty();
+		clock.closeLater(() -> {
+			synchronized (this) {
+				if (this.open.isEmpty()) {
+					return;
+				}
+			}
+			logger.warn("'{}' was told to close {} ms ago and goes on without waiting: it is still used or being "
+					+ "released. It is released after its last user.", name(), CLOSE_LIMIT.toMillis());
+			over.tryEmitEmpty();
+		}, ScopeClock.toNanos(CLOSE_LIMIT));
+		return over.asMono();
 	}
 
 	/** Under the lock. */

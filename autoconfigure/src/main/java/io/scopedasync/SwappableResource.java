@@ -27,7 +27,8 @@ public interface SwappableResource<T> extends AsyncResource<T> {
 	 * Ends it: who waits is refused, and so are all later users and swaps; what is in use
 	 * is released after its last user. Eager, and the same end for every caller. Not
 	 * needed before {@link AsyncScopes#close()}, which ends what nobody uses.
-	 * @return completes once everything is released
+	 * @return completes once everything is released, or after 15 seconds, which is
+	 * logged; what is in use then is released after its last user all the same
 	 */
 	Mono<Void> close();
 

@@ -338,6 +338,20 @@ class SharedResourceTests {
 	}
 
 	@Test
+	void closeOfASwappableGivesUpWaitingForItsUsers() {
+		SwappableResource<String> swappable = this.scopes.swappable(this.db);
+		CompletableFuture<Object> user = this.scopes.use(swappable, (db) -> Mono.never()).toFuture();
+		CompletableFuture<Void> closed = swappable.close().toFuture();
+		this.time.advanceTimeBy(Duration.ofSeconds(14));
+		assertThat(closed).isNotDone();
+		this.time.advanceTimeBy(Duration.ofSeconds(1));
+		assertThat(closed).isDone();
+		assertThat(this.events).as("while it is used").containsExactly("acquire db");
+		user.cancel(true);
+		assertThat(this.events).hasSize(2);
+	}
+
+	@Test
 	@Case(39)
 	void aMemoizedResourceThatIsNotUsedIsNeverAcquired() {
 		this.scopes.with((scope) -> Mono.just(scope.memoize(this.db))).as(EventLoop.Loop::await);

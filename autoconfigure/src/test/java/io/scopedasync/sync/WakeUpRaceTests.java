@@ -151,14 +151,12 @@ class WakeUpRaceTests {
 	void aConditionThatFailsWakesTheNext() {
 		AtomicInteger woken = new AtomicInteger();
 		AtomicInteger asked = new AtomicInteger();
-		CompletableFuture<Object> first = this.scopes
-			.<Object, Object>use(AsyncResource.class.cast(this.lock), (hold) -> this.changed.awaitValue(() -> {
-				if (asked.getAndIncrement() == 0) {
-					return null;
-				}
-				throw new IllegalStateException("expected");
-			}))
-			.toFuture();
+		CompletableFuture<Object> first = this.scopes.use(this.lock, (hold) -> this.changed.<Object>awaitValue(() -> {
+			if (asked.getAndIncrement() == 0) {
+				return null;
+			}
+			throw new IllegalStateException("expected");
+		})).toFuture();
 		until(() -> this.changed.waiting() == 1, "begins to wait");
 		waiting(Condition::await, woken, 2);
 		this.scopes.use(this.lock, (hold) -> this.changed.signal()).block(Duration.ofSeconds(30));
