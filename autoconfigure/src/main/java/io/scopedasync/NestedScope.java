@@ -100,8 +100,13 @@ abstract class NestedScope extends ScopeMachine {
 			scope().deadline().expireUnbegun(own);
 		}
 		else {
-			// A clock that was shut down refuses.
-			startTimers(limits, at);
+			try {
+				startTimers(limits, at);
+			}
+			catch (Throwable ex) {
+				// A clock that was shut down, unless the scope has been ended meanwhile.
+				decide(Exit.failed(ex));
+			}
 		}
 	}
 

@@ -69,7 +69,9 @@ class InstantDeadlineTests {
 
 		private String verdict(Throwable error) {
 			boolean others = isExpired(this.middle) || isExpired(this.inner);
-			return (error instanceof DeadlineExceededException && isExpired(this.outer) && !others) ? "outer"
+			// On a slow machine the moment has passed before the outermost begins.
+			boolean outer = this.outer.get() == null || isExpired(this.outer);
+			return (error instanceof DeadlineExceededException && outer && !others) ? "outer"
 					: error + " outer " + isExpired(this.outer) + " others " + others;
 		}
 
