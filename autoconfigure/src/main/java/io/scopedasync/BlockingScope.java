@@ -62,11 +62,12 @@ final class BlockingScope<R> extends RunningScope {
 		start(parent);
 		Throwable thrown = null;
 		if (this.bodyMayRun) {
-			thrown = runBody(parent);
+			thrown = runBody();
 			boolean interrupted = this.interrupted || (Thread.interrupted() && !isInterruptedByLimit());
 			this.interrupted = interrupted;
-			Exit exit = (thrown == null) ? Exit.completed() : (interrupted || thrown instanceof InterruptedException)
-					? Exit.cancelled("its thread was interrupted") : Exit.failed(thrown);
+			Exit exit = (interrupted || thrown instanceof InterruptedException)
+					? Exit.cancelled("its thread was interrupted")
+					: (thrown != null) ? Exit.failed(thrown) : Exit.completed();
 			boolean endedByItself = ended(exit);
 			if (!endedByItself) {
 				bodyReturned();
@@ -88,7 +89,7 @@ final class BlockingScope<R> extends RunningScope {
 		return outcome(thrown);
 	}
 
-	private @Nullable Throwable runBody(@Nullable RunningScope parent) {
+	private @Nullable Throwable runBody() {
 		synchronized (this.bodyLock) {
 			this.inBody = this.end == null;
 			if (!this.inBody) {
@@ -96,7 +97,7 @@ final class BlockingScope<R> extends RunningScope {
 			}
 		}
 		CurrentScope current = CurrentScope.slot();
-		current.bind(this);
+		CurrentScope.Place before = current.bind(this);
 		try (ContextCarrier.Restored observing = observing()) {
 			this.result = this.body.apply(bodyArgument());
 			return null;
@@ -105,7 +106,7 @@ final class BlockingScope<R> extends RunningScope {
 			return ex;
 		}
 		finally {
-			current.bind(parent);
+			current.bind(before);
 			synchronized (this.bodyLock) {
 				this.inBody = false;
 			}

@@ -99,7 +99,7 @@ final class BlockingWork<T> extends Mono<T> implements Subscription, Runnable {
 
 	private void call() {
 		CurrentScope current = CurrentScope.slot();
-		RunningScope before = current.bind(this.scope);
+		CurrentScope.Place before = current.bind(this.scope);
 		T value = null;
 		Throwable thrown = null;
 		try {

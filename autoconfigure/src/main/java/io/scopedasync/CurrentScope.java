@@ -13,9 +13,17 @@ final class CurrentScope {
 	/** A slot per thread, found once per body: setting and removing costs more. */
 	private static final ThreadLocal<CurrentScope> OF_THREAD = ThreadLocal.withInitial(CurrentScope::new);
 
-	private @Nullable RunningScope scope;
+	private @Nullable Place place;
 
 	private CurrentScope() {
+	}
+
+	/** What a thread is in. */
+	interface Place {
+
+		/** The scope that is around what begins here. */
+		RunningScope here();
+
 	}
 
 	static @Nullable RunningScope innermost(ContextView context) {
@@ -24,10 +32,12 @@ final class CurrentScope {
 	}
 
 	static @Nullable RunningScope ofThread() {
-		RunningScope scope = OF_THREAD.get().scope;
-		if (scope != null) {
-			scope.shared = true;
+		Place place = OF_THREAD.get().place;
+		if (place == null) {
+			return null;
 		}
+		RunningScope scope = place.here();
+		scope.shared = true;
 		return scope;
 	}
 
@@ -35,11 +45,15 @@ final class CurrentScope {
 		return OF_THREAD.get();
 	}
 
-	/** Makes a scope the thread's; to be undone with what this returns. */
-	@Nullable RunningScope bind(@Nullable RunningScope scope) {
-		RunningScope before = this.scope;
-		this.scope = scope;
+	/** Makes a place the thread's; to be undone with what this returns. */
+	@Nullable Place bind(@Nullable Place place) {
+		Place before = this.place;
+		this.place = place;
 		return before;
+	}
+
+	boolean isIn(Place place) {
+		return this.place == place;
 	}
 
 	static Mono<Scope> current() {

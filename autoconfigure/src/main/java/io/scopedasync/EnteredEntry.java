@@ -37,7 +37,7 @@ final class EnteredEntry<T> extends StackedEntry {
 		// Pending from the first moment on: a scope that ends now waits for what comes of
 		// it.
 		set(PENDING);
-		if (!scope.pushUnlessEnding(this)) {
+		if (scope.isCancelled() || !scope.pushUnlessEnding(this)) {
 			refuse();
 			// Its driver may have seen this entry and be waiting for it.
 			scope.drive();

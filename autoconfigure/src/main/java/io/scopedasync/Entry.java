@@ -419,18 +419,14 @@ abstract class Entry extends Waiter {
 				return;
 			}
 			noteReleaseBegins();
-			Mono<Exit> release = scope().exit(resource, value(), exit);
-			if (release == null) {
-				throw new IllegalStateException("release of '" + resource.name()
-						+ "' returned null: return a Mono, Mono.empty() if it is done.");
-			}
-			if (release instanceof Fuseable.ScalarCallable<?> ready) {
-				this.value = ready.call();
+			Object value = value();
+			Release release = new Release(scope(), this);
+			Object result = release.begin(() -> scope().exit(resource, value, exit),
+					"release of '" + RawResource.name(resource) + "'");
+			if (result != release) {
+				this.value = result;
 				set(RELEASED);
-				return;
 			}
-			scope().shared = true;
-			Mono.fromDirect(release).subscribe(new Release(scope(), this));
 		}
 		catch (Throwable ex) {
 			this.value = Exceptions.unwrap(ex);
@@ -451,13 +447,8 @@ abstract class Entry extends Waiter {
 			return true;
 		}
 		try {
-			Mono<Exit> abort = Resources.unchanged(RawResource.abort(resource(), acquired));
-			if (abort instanceof Fuseable.ScalarCallable<?> ready) {
-				ready.call();
-				return false;
-			}
-			Mono.fromDirect(abort).subscribe(new Release(scope(), this));
-			return true;
+			Release abort = new Release(scope(), this);
+			return abort.begin(() -> Resources.unchanged(RawResource.abort(resource(), acquired)), "abort") == abort;
 		}
 		catch (Throwable ex) {
 			scope().undelivered(Exceptions.unwrap(ex));

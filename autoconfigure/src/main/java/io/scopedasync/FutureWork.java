@@ -36,7 +36,7 @@ final class FutureWork<T> extends Mono<T> implements Subscription {
 			return;
 		}
 		CurrentScope current = CurrentScope.slot();
-		RunningScope before = current.bind(this.scope);
+		CurrentScope.Place before = current.bind(this.scope);
 		CompletionStage<? extends T> stage;
 		try {
 			stage = this.work.get();

@@ -78,6 +78,34 @@ final class Holding extends RunningScope {
 		return new Holding(IN_NO_SCOPE, ScopeSpec.of(name).entering(resources), holder, false);
 	}
 
+	/**
+	 * What is around the scopes that a release opens: it knows what is still held, and
+	 * has the rest of the release's time for its only limit.
+	 */
+	static Holding inRelease(RunningScope around, long nanosLeft) {
+		Holding inside = new Holding(around.scopes, ScopeSpec.of(around.spec.name).shielded(), Holder.NOBODY, false);
+		inside.depth = around.depth;
+		inside.worksFor(around);
+		inside.extras().context = CallerHooks.hiddenFromResource(inside.context());
+		inside.releasedIn(around);
+		inside.deadline().setTo(nanosLeft);
+		inside.run();
+		return inside;
+	}
+
+	@Override
+	boolean isInRelease() {
+		return this.spec.cancels == ScopeSpec.Cancels.HELD_BACK;
+	}
+
+	@Override
+	void adopted() {
+		if (isInRelease()) {
+			// Without anything inside there is nothing to end.
+			deadline().look();
+		}
+	}
+
 	/** A scope among the open ones, which may stay open without end. */
 	static Holding shared(DefaultAsyncScopes scopes, Holder holder, String name, AsyncResource<?> resource) {
 		return new Holding(scopes,

@@ -78,6 +78,9 @@ abstract class NestedScope extends ScopeMachine {
 		if (this.spec.limits != ScopeLimits.NONE || parent != null) {
 			startLimits(this.spec.limits);
 		}
+		if (parent != null && this.spec.cancels != ScopeSpec.Cancels.HELD_BACK && parent.isCancelled()) {
+			decide(Exit.cancelled("the scope around it, '" + parent.name() + "', is cancelled"));
+		}
 	}
 
 	private void observe(ScopeObserver.@Nullable Observed around) {
@@ -224,13 +227,43 @@ abstract class NestedScope extends ScopeMachine {
 		entry.value = child.scope();
 		entry.set(CHILD);
 		child.extras().inParent = entry;
-		pushUnlessEnding(entry);
+		boolean pushed = pushUnlessEnding(entry);
+		if (!pushed && child.spec.cancels == ScopeSpec.Cancels.HELD_BACK && isCancelled()) {
+			// Nobody waits for it, and what it needs is being released.
+			child.decide(Exit.cancelled("the scope around it, '" + this.spec.name + "', ended"));
+		}
 		// After the push, so that a cancel that comes now finds the child, or is found
 		// here.
 		Exit heldBack = extras().heldBack;
 		if (heldBack != null) {
 			child.takeHeldBack(heldBack);
 		}
+		adopted();
+	}
+
+	/** Whether it is what a release opens its scopes in. */
+	boolean isInRelease() {
+		return false;
+	}
+
+	/** A scope was begun inside. */
+	void adopted() {
+	}
+
+	/**
+	 * Whether it is cancelled, or one around it is, as far as they reach what begins
+	 * here.
+	 */
+	final boolean isCancelled() {
+		for (RunningScope scope = scope(); scope != null; scope = scope.parent()) {
+			if (scope.end instanceof Exit.Cancelled || (scope.end != null && scope.hasPassedLimit())) {
+				return true;
+			}
+			if (scope.spec.cancels == ScopeSpec.Cancels.HELD_BACK) {
+				return false;
+			}
+		}
+		return false;
 	}
 
 	/** The value or the scope, whichever the body asked for. */
@@ -353,7 +386,7 @@ abstract class NestedScope extends ScopeMachine {
 		AsyncResource<?> resource = entry.resource();
 		releaseCarried(() -> {
 			try {
-				Mono.fromDirect(RawResource.exit(resource, value, exit)).subscribe(new Release(scope(), null));
+				new Release(scope(), null).begin(() -> RawResource.exit(resource, value, exit), "release");
 			}
 			catch (Throwable ex) {
 				undelivered(ex);

@@ -19,7 +19,7 @@ import reactor.util.context.Context;
 /**
  * What users see of a scope.
  */
-abstract class RunningScope extends NestedScope implements Scope {
+abstract class RunningScope extends NestedScope implements Scope, CurrentScope.Place {
 
 	RunningScope(DefaultAsyncScopes scopes, ScopeSpec spec) {
 		super(scopes, spec);
@@ -27,6 +27,11 @@ abstract class RunningScope extends NestedScope implements Scope {
 
 	@Override
 	final RunningScope scope() {
+		return this;
+	}
+
+	@Override
+	public final RunningScope here() {
 		return this;
 	}
 
@@ -285,7 +290,7 @@ abstract class RunningScope extends NestedScope implements Scope {
 		Objects.requireNonNull(code, "code");
 		this.shared = true;
 		CurrentScope current = CurrentScope.slot();
-		RunningScope before = current.bind(this);
+		CurrentScope.Place before = current.bind(this);
 		try (ContextCarrier.Restored observing = observing()) {
 			return code.call();
 		}

@@ -144,6 +144,12 @@ final class ScopeDeadline implements Deadline {
 		move((nanos < ScopeClock.FOREVER) ? this.clock.nanos() + nanos : NEVER, limit, null);
 	}
 
+	/** Without a timer: nothing ends of it before somebody looks. */
+	synchronized void setTo(long nanosLeft) {
+		this.limit = Duration.ofNanos(Math.max(0, nanosLeft));
+		this.at = (nanosLeft < ScopeClock.FOREVER) ? this.clock.nanos() + nanosLeft : NEVER;
+	}
+
 	private void move(long at, Duration limit, @Nullable Instant moment) {
 		int move;
 		synchronized (this) {

@@ -124,7 +124,7 @@ final class ScopeFuture<R> extends CompletableFuture<R> {
 		@Override
 		void startBody() {
 			CurrentScope current = CurrentScope.slot();
-			RunningScope before = current.bind(this);
+			CurrentScope.Place before = current.bind(this);
 			CompletionStage<? extends R> stage;
 			try {
 				stage = this.body.apply(bodyArgument());

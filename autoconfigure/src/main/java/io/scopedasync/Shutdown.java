@@ -83,7 +83,7 @@ final class Shutdown {
 	/** Whether a scope, or one around it, is releasing what it holds. */
 	private static boolean isCleaningUp(@Nullable RunningScope scope) {
 		for (RunningScope around = scope; around != null; around = around.parent()) {
-			if (around.phase == ScopeState.UNWINDING) {
+			if (around.phase == ScopeState.UNWINDING || around.isInRelease()) {
 				return true;
 			}
 		}
@@ -122,7 +122,10 @@ final class Shutdown {
 		}
 		finally {
 			for (Scope scope : rest) {
-				add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
+				// A release has its own limit, and what it opens has none but that.
+				if (!isCleaningUp(((RunningScope) scope).parent())) {
+					add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
+				}
 			}
 		}
 	}

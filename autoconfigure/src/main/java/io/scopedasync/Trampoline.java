@@ -47,7 +47,7 @@ final class Trampoline extends Line {
 	private void drain() {
 		// Whoever is granted here has nothing to do with the scope of this thread.
 		CurrentScope current = CurrentScope.slot();
-		RunningScope bound = current.bind(null);
+		CurrentScope.Place bound = current.bind(null);
 		try {
 			for (Waiter waiter = poll(); waiter != null; waiter = poll()) {
 				resume(waiter);
