@@ -75,6 +75,7 @@ abstract class NestedScope extends ScopeMachine {
 		if (parent != null) {
 			parent.adopt(this);
 		}
+		endIfCancelledUnbegun();
 		if (this.spec.limits != ScopeLimits.NONE || parent != null) {
 			startLimits(this.spec.limits);
 		}
@@ -178,6 +179,18 @@ abstract class NestedScope extends ScopeMachine {
 	final boolean isHeldBack() {
 		ScopeExtras extras = this.extras;
 		return extras != null && extras.heldBack != null;
+	}
+
+	/**
+	 * A shield keeps a cancel from what has begun. Cancelled before that, it must not
+	 * begin: a scope around it may have released already, and does not wait for it.
+	 */
+	private void endIfCancelledUnbegun() {
+		ScopeExtras extras = this.extras;
+		Exit cancel = (extras != null) ? extras.heldBack : null;
+		if (cancel != null) {
+			decide(cancel);
+		}
 	}
 
 	/** Whether it is to end: now, or once its shield lets it. */
