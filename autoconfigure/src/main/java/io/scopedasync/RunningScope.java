@@ -273,16 +273,32 @@ abstract class RunningScope extends NestedScope implements Scope, CurrentScope.P
 	public final Scope transfer() {
 		OpenScope owner = new OpenScope(this.scopes, ScopeSpec.of(this.spec.name));
 		owner.open(parent());
-		if (this.phase >= UNWINDING) {
+		List<Entry> leaving = leaving();
+		if (leaving.isEmpty() && this.phase >= UNWINDING) {
 			owner.close();
 			throw new ScopeClosedException(name(), "Scope '" + name() + "' is ending: transfer before its body ends.");
 		}
-		for (Entry entry : openEntries()) {
-			if (!(entry.resource instanceof TaskResource)) {
-				owner.takeOver(entry);
+		leaving.forEach(owner::keep);
+		return owner;
+	}
+
+	/**
+	 * Lets go of all that is held, or of nothing once the unwinding has begun: its driver
+	 * looks at the stack, under the same lock, before it releases what is there.
+	 */
+	private List<Entry> leaving() {
+		EntryStack stack = extras().stack;
+		List<Entry> leaving = new ArrayList<>();
+		synchronized (stack) {
+			if (this.phase < UNWINDING) {
+				for (Entry entry : openEntries()) {
+					if (!(entry.resource instanceof TaskResource) && entry.move(ARRIVED, GONE)) {
+						leaving.add(entry);
+					}
+				}
 			}
 		}
-		return owner;
+		return leaving;
 	}
 
 	@Override
@@ -335,11 +351,16 @@ abstract class RunningScope extends NestedScope implements Scope, CurrentScope.P
 		if (!from.move(ARRIVED, GONE)) {
 			return false;
 		}
+		keep(from);
+		return true;
+	}
+
+	/** Puts on the stack of this scope what another one has let go of. */
+	final void keep(Entry from) {
 		from.recordAcquired(ScopeRecorder.Outcome.SUCCESS);
 		from.scope().holdsNoMore(from);
 		// Not read before: it may have arrived just now.
 		own(from.resource(), from.value());
-		return true;
 	}
 
 	/** Whether this scope or one around it has interrupted its body on a thread. */
