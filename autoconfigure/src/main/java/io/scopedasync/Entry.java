@@ -187,6 +187,12 @@ abstract class Entry extends Waiter {
 		return now == PENDING || now == ARRIVED || now == JOINED || now == RELEASING;
 	}
 
+	/** Whether its release has begun and was not looked at since. */
+	final boolean isBeingReleased() {
+		int now = this.state;
+		return now == RELEASING || now == ENDING || now == RELEASED;
+	}
+
 	final Object value() {
 		Object value = this.value;
 		if (value == null) {

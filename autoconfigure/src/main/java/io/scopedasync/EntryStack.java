@@ -27,6 +27,22 @@ final class EntryStack {
 		this.top = entry;
 	}
 
+	/** As the next one after what is being released at the top, if anything is. */
+	synchronized void pushNext(StackedEntry entry) {
+		StackedEntry top = this.top;
+		if (top == null || !top.isBeingReleased()) {
+			push(entry);
+			return;
+		}
+		StackedEntry below = top.below;
+		entry.above = top;
+		entry.below = below;
+		top.below = entry;
+		if (below != null) {
+			below.above = entry;
+		}
+	}
+
 	/** Forgets an entry, wherever it stands and whether or not it is still here. */
 	synchronized void remove(StackedEntry entry) {
 		StackedEntry above = entry.above;

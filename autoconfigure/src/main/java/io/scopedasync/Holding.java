@@ -160,19 +160,6 @@ final class Holding extends RunningScope {
 		extras.context = around.context().put(Scope.class, this);
 	}
 
-	/**
-	 * Takes it off the stack of the scope that it was begun in. What holds it from now on
-	 * ends it, so it may move to another scope, and keeps none alive.
-	 */
-	void detach() {
-		ScopeExtras extras = extras();
-		StackedEntry inParent = extras.inParent;
-		if (inParent != null) {
-			extras.inParent = null;
-			inParent.scope.extras().stack.remove(inParent);
-		}
-	}
-
 	/** What the body sees of the last of its resources, whatever has become of it. */
 	Object acquired() {
 		return Objects.requireNonNull(this.acquired, "nothing acquired");

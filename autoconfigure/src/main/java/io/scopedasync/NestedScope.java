@@ -254,6 +254,19 @@ abstract class NestedScope extends ScopeMachine {
 		adopted();
 	}
 
+	/**
+	 * Takes it off the stack of the scope that it was begun in. What holds it from now on
+	 * ends it, so it may move to another scope, and keeps none alive.
+	 */
+	final void detach() {
+		ScopeExtras extras = extras();
+		StackedEntry inParent = extras.inParent;
+		if (inParent != null) {
+			extras.inParent = null;
+			inParent.scope.extras().stack.remove(inParent);
+		}
+	}
+
 	/** Whether it is what a release opens its scopes in. */
 	boolean isInRelease() {
 		return false;

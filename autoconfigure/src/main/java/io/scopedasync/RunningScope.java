@@ -230,19 +230,40 @@ abstract class RunningScope extends NestedScope implements Scope, CurrentScope.P
 	}
 
 	/**
-	 * Puts on the stack what is there already; on that of a scope that is ending, it is
-	 * released at once.
+	 * Puts on the stack what is there already. A scope that is releasing releases it
+	 * next, one that has ended at once.
 	 */
 	final void own(AsyncResource<?> resource, Object value) {
 		StackedEntry entry = new StackedEntry(this, resource);
 		entry.value = value;
 		entry.recorded = true;
 		entry.set(ARRIVED);
-		if (pushUnlessEnding(entry)) {
+		extras().stack.pushNext(entry);
+		if (this.phase < UNWINDING) {
 			holds(entry);
 		}
+		else if (this.phase < SETTLED) {
+			drive();
+		}
 		else {
+			extras().stack.remove(entry);
+			releaseLeft(entry);
+		}
+	}
+
+	/** It was pushed as the scope settled: by whoever is first. */
+	private void releaseLeft(StackedEntry entry) {
+		Object value = entry.held();
+		if (value != null && entry.move(ARRIVED, GONE)) {
 			releaseLate(entry, value);
+		}
+	}
+
+	/** What was pushed after the last look at the stack. */
+	final void releaseLeft() {
+		ScopeExtras extras = this.extras;
+		if (extras != null && extras.stack.top() != null) {
+			extras.stack.snapshot().forEach(this::releaseLeft);
 		}
 	}
 
@@ -272,9 +293,11 @@ abstract class RunningScope extends NestedScope implements Scope, CurrentScope.P
 	@Override
 	public final Scope transfer() {
 		OpenScope owner = new OpenScope(this.scopes, ScopeSpec.of(this.spec.name));
+		// A shutdown lets it in where it lets this one open another.
 		owner.open(parent());
-		List<Entry> leaving = leaving();
-		if (leaving.isEmpty() && this.phase >= UNWINDING) {
+		owner.detach();
+		List<Entry> leaving = owner.isEnding() ? List.of() : leaving();
+		if (leaving.isEmpty() && (this.phase >= UNWINDING || owner.isEnding())) {
 			owner.close();
 			throw new ScopeClosedException(name(), "Scope '" + name() + "' is ending: transfer before its body ends.");
 		}

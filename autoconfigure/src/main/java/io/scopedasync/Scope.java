@@ -168,16 +168,16 @@ public interface Scope {
 
 	/**
 	 * Pushes a callback that runs when the scope ends, in the order of the exit stack. It
-	 * can't suppress. On a scope that has ended it runs at once, with the exit the scope
-	 * had.
+	 * can't suppress. Pushed while the scope releases, it runs next and is waited for. On
+	 * a scope that has ended it runs at once, with the exit the scope had.
 	 * @param callback the callback; null from it is an error
 	 */
 	void onExit(Function<? super Exit, ? extends Mono<Void>> callback);
 
 	/**
 	 * Pushes an exit handler that may replace the exit, as {@link AsyncResource#exit}
-	 * may. On a scope that has ended it runs at once, and what it answers changes nothing
-	 * any more.
+	 * may. Pushed while the scope releases, it runs next and is waited for. On a scope
+	 * that has ended it runs at once, and what it answers changes nothing any more.
 	 * @param handler empty from it leaves the exit as it was
 	 */
 	void push(Function<? super Exit, ? extends Mono<Exit>> handler);
@@ -205,7 +205,8 @@ public interface Scope {
 	/**
 	 * Moves everything this scope holds into a new scope opened by hand, Python's
 	 * {@code pop_all}: the end of this one then releases nothing, and the new owner
-	 * everything.
+	 * everything. The owner is in no other scope: it outlives those around this one, and
+	 * none of their limits reaches it.
 	 * @return the new owner, to be closed
 	 * @throws ScopeClosedException if this scope is ending
 	 */

@@ -317,6 +317,7 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			this.scopes.open.remove(this);
 		}
 		turn(SETTLED);
+		scope().releaseLeft();
 		if (told() != end() && end() instanceof Exit.Cancelled quiet) {
 			this.end = Unheard.insteadOf(quiet, scope());
 		}

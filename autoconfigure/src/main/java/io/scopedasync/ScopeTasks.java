@@ -76,13 +76,7 @@ final class ScopeTasks implements TaskGroup {
 
 	/** Cancels all at once, so that they share one limit; true if none is left. */
 	private boolean endAll() {
-		if (this.ending == null) {
-			Exit exit = Exit.cancelled("its group, '" + this.scope.spec.name + "', ended");
-			this.ending = exit;
-			for (StartedTask<?> task : close()) {
-				task.endWithGroup(exit);
-			}
-		}
+		tellAll();
 		if (running() != 0) {
 			if (!this.scope.isOverdue(this.scope)) {
 				return false;
@@ -96,6 +90,16 @@ final class ScopeTasks implements TaskGroup {
 		}
 		this.scope.disarm();
 		return true;
+	}
+
+	private void tellAll() {
+		if (this.ending == null) {
+			Exit exit = Exit.cancelled("its group, '" + this.scope.spec.name + "', ended");
+			this.ending = exit;
+			for (StartedTask<?> task : close()) {
+				task.endWithGroup(exit);
+			}
+		}
 	}
 
 	private synchronized List<StartedTask<?>> close() {
@@ -296,7 +300,10 @@ final class ScopeTasks implements TaskGroup {
 	@Override
 	public Mono<Void> cancel() {
 		Mono<Void> settled = this.scope.settled();
-		this.scope.interrupt(BY_HANDLE);
+		if (this.scope.interrupt(BY_HANDLE)) {
+			// The driver may be running the body's code that calls this.
+			tellAll();
+		}
 		return settled;
 	}
 

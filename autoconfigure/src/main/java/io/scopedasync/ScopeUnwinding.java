@@ -52,7 +52,7 @@ abstract class ScopeUnwinding extends ScopeState {
 	final boolean releaseNext() {
 		ScopeExtras extras = this.extras;
 		StackedEntry top = (extras != null) ? extras.stack.top() : null;
-		Entry entry = (top != null) ? top : this;
+		Entry entry = (top != null && !isBeingReleased()) ? top : this;
 		switch (entry.state) {
 			case CHILD -> {
 				return isChildDone(entry);

@@ -86,8 +86,10 @@ class ScopeInteractionTests {
 			})
 			.toFuture();
 		assertThat(call).isCompletedWithValue("second");
+		assertThat(this.outer.released()).isZero();
+		assertThat(owner.get().state()).isEqualTo(Scope.State.RUNNING);
+		owner.get().close().block(LIMIT);
 		assertThat(this.outer.released()).isOne();
-		assertThat(owner.get().state()).isEqualTo(Scope.State.CLOSED);
 	}
 
 	@Test
