@@ -278,11 +278,13 @@ abstract class NestedScope extends ScopeMachine {
 
 	/**
 	 * Whether it is cancelled, or one around it is, as far as they reach what begins
-	 * here.
+	 * here. A task that fails cancels the body that has started it, too.
 	 */
 	final boolean isCancelled() {
 		for (RunningScope scope = scope(); scope != null; scope = scope.parent()) {
-			if (scope.end instanceof Exit.Cancelled || (scope.end != null && scope.hasPassedLimit())) {
+			Exit end = scope.end;
+			if (end instanceof Exit.Cancelled || (end != null && scope.hasPassedLimit())
+					|| (end instanceof Exit.Failed && scope.phase == RUNNING && !scope.bodyOver)) {
 				return true;
 			}
 			if (scope.spec.cancels == ScopeSpec.Cancels.HELD_BACK) {

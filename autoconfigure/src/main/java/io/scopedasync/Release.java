@@ -30,6 +30,9 @@ final class Release implements CoreSubscriber<Exit>, CurrentScope.Place {
 
 	private @Nullable Object result;
 
+	/** Whether it goes on after it was begun, with a limit that its scope looks at. */
+	private volatile boolean goesOn;
+
 	/** Made for those who ask; guarded by this. */
 	private @Nullable Holding inside;
 
@@ -59,6 +62,7 @@ final class Release implements CoreSubscriber<Exit>, CurrentScope.Place {
 			}
 			this.scope.shared = true;
 			Mono.fromDirect(release).subscribe(this);
+			this.goesOn = true;
 			return this;
 		}
 		catch (Throwable ex) {
@@ -120,8 +124,21 @@ final class Release implements CoreSubscriber<Exit>, CurrentScope.Place {
 
 	@Override
 	public void onError(Throwable error) {
+		if (this.entry != null && this.goesOn && isCut()) {
+			// An overrun, which the scope is about to give up and to close by force.
+			end();
+			if (!(error instanceof ScopeClosedException)) {
+				this.scope.undelivered(error);
+			}
+			return;
+		}
 		this.result = error;
 		onComplete();
+	}
+
+	/** Whether the limit has passed and has ended what was opened in it. */
+	private synchronized boolean isCut() {
+		return this.inside != null && this.inside.hasPassedLimit();
 	}
 
 	@Override

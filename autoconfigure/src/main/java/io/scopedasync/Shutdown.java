@@ -90,6 +90,16 @@ final class Shutdown {
 		return false;
 	}
 
+	/** Whether a release has opened a scope, or one around it. */
+	private static boolean isInRelease(RunningScope scope) {
+		for (RunningScope around = scope; around != null; around = around.parent()) {
+			if (around.isInRelease()) {
+				return true;
+			}
+		}
+		return false;
+	}
+
 	RuntimeException refusal(String scope) {
 		return new ScopeClosedException(scope,
 				"Scope '" + scope + "' was refused: the application is shutting down and opens no new scopes.");
@@ -123,7 +133,7 @@ final class Shutdown {
 		finally {
 			for (Scope scope : rest) {
 				// A release has its own limit, and what it opens has none but that.
-				if (!isCleaningUp(((RunningScope) scope).parent())) {
+				if (!isInRelease((RunningScope) scope)) {
 					add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
 				}
 			}
