@@ -72,7 +72,7 @@ final class ApplicationScope extends OpenScope {
 	 */
 	@Override
 	Mono<Exit> exit(AsyncResource<?> resource, Object value, Exit exit) {
-		return this.scopes.clock.closing(Mono.defer(() -> super.exit(resource, value, exit)));
+		return this.scopes.clock.closing(CurrentScope.inThisPlace(Mono.defer(() -> super.exit(resource, value, exit))));
 	}
 
 	/** A task that fails must not take from all others what is held here. */

@@ -1,7 +1,9 @@
 package io.scopedasync;
 
 import org.jspecify.annotations.Nullable;
+import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.MonoOperator;
 import reactor.util.context.ContextView;
 
 /**
@@ -54,6 +56,24 @@ final class CurrentScope {
 
 	boolean isIn(Place place) {
 		return this.place == place;
+	}
+
+	/** Is subscribed to in the place of the thread that calls this, on any thread. */
+	static <T> Mono<T> inThisPlace(Mono<T> mono) {
+		Place place = slot().place;
+		return new MonoOperator<T, T>(mono) {
+			@Override
+			public void subscribe(CoreSubscriber<? super T> actual) {
+				CurrentScope current = slot();
+				Place before = current.bind(place);
+				try {
+					this.source.subscribe(actual);
+				}
+				finally {
+					current.bind(before);
+				}
+			}
+		};
 	}
 
 	static Mono<Scope> current() {

@@ -155,6 +155,24 @@ class CleanUpLimitsTests {
 	}
 
 	@Test
+	void whatTheApplicationHoldsIsReleasedByCodeThatBlocks() {
+		AtomicReference<Throwable> error = new AtomicReference<>();
+		AsyncResource<String> lease = AsyncResource.of(() -> Mono.just("lease"),
+				(value, exit) -> Mono.fromRunnable(() -> {
+					try {
+						this.scopes.useBlocking(this.connection, (db) -> this.done.add("returned"));
+					}
+					catch (Exception ex) {
+						error.set(ex);
+					}
+				}));
+		this.scopes.application().enter(lease).block(LIMIT);
+		this.scopes.close().block(LIMIT);
+		assertThat(error).hasNullValue();
+		assertThat(this.done).containsExactly("returned");
+	}
+
+	@Test
 	void aShutdownEndsAShieldWhoseScopeWasCancelledBefore() {
 		AsyncScopes closing = AsyncScopes.builder().tracked(true).shutdownTimeout(Duration.ZERO).build();
 		CompletableFuture<Exit> ended = new CompletableFuture<>();
