@@ -8,6 +8,7 @@ import reactor.core.CoreSubscriber;
 import reactor.core.Fuseable;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
+import reactor.core.scheduler.Schedulers;
 import reactor.util.context.Context;
 
 /**
@@ -61,6 +62,11 @@ final class Release implements CoreSubscriber<Exit>, CurrentScope.Place {
 				return result;
 			}
 			this.scope.shared = true;
+			if (Schedulers.isInNonBlockingThread()) {
+				// What begins here is in its context. Others may go on here meanwhile, to
+				// whom something is given back.
+				leave();
+			}
 			Mono.fromDirect(release).subscribe(this);
 			this.goesOn = true;
 			return this;

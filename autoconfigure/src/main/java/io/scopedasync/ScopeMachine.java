@@ -67,6 +67,18 @@ abstract class ScopeMachine extends ScopeUnwinding {
 			wakeDriver();
 			return;
 		}
+		// Who noted the event may be in another scope, or in a release of one.
+		CurrentScope current = CurrentScope.slot();
+		CurrentScope.Place before = current.bind(null);
+		try {
+			driveWithLocals();
+		}
+		finally {
+			current.bind(before);
+		}
+	}
+
+	private void driveWithLocals() {
 		ScopeExtras extras = this.extras;
 		if (extras == null) {
 			run();

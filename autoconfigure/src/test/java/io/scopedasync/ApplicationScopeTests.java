@@ -3,6 +3,7 @@ package io.scopedasync;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.junit.jupiter.api.AfterEach;
@@ -305,14 +306,21 @@ class ApplicationScopeTests {
 		this.connection.release = this.scopes
 			.use(this.login, (value) -> this.scopes.use(new Recording("inner", this.events), Mono::just))
 			.doOnNext(seen::add)
-			.then(Mono.fromRunnable(() -> this.scopes.use(this.login, Mono::just)
-				.subscribe(seen::add, (error) -> seen.add(error.getClass().getSimpleName()))));
+			.then(Mono.fromRunnable(() -> seen.add(useElsewhere())));
 		hold(this.connection);
 		this.scopes.close().block(LIMIT);
 		assertThat(seen).containsExactly("inner", "ScopeClosedException");
 		assertThat(this.scopes.openScopes()).isEmpty();
 		this.scopes.use(this.login, Mono::just).subscribe(null, (error) -> seen.add("refused"));
 		assertThat(seen).endsWith("refused");
+	}
+
+	private String useElsewhere() {
+		return CompletableFuture
+			.supplyAsync(() -> this.scopes.use(this.login, Mono::just)
+				.onErrorResume((error) -> Mono.just(error.getClass().getSimpleName()))
+				.block(LIMIT))
+			.join();
 	}
 
 	@Test

@@ -122,9 +122,7 @@ class CleanUpLimitsTests {
 		CompletableFuture<Object> call = this.scopes
 			.with(ScopeSpec.of("call").entering(lease).timeout(Duration.ofMillis(50)), (scope) -> Mono.never())
 			.toFuture();
-		assertThat(call).failsWithin(LIMIT)
-			.withThrowableThat()
-			.withCauseInstanceOf(DeadlineExceededException.class);
+		assertThat(call).failsWithin(LIMIT).withThrowableThat().withCauseInstanceOf(DeadlineExceededException.class);
 		assertThat(this.done).containsExactly("inner limit");
 		assertThat(left.get()).isBetween(Duration.ofSeconds(1), Duration.ofMinutes(1));
 	}
@@ -140,16 +138,12 @@ class CleanUpLimitsTests {
 					.then());
 		CompletableFuture<Object> call = timed
 			.with(ScopeSpec.of("call").timeout(Duration.ofSeconds(1)),
-					(scope) -> scope.enter(lease)
-						.flatMap((value) -> scope.release(lease, value))
-						.then(Mono.never()))
+					(scope) -> scope.enter(lease).flatMap((value) -> scope.release(lease, value)).then(Mono.never()))
 			.toFuture();
 		time.advanceTimeBy(Duration.ofMillis(1500));
 		assertThat(call).isNotDone();
 		gate.tryEmitEmpty();
-		assertThat(call).failsWithin(LIMIT)
-			.withThrowableThat()
-			.withCauseInstanceOf(DeadlineExceededException.class);
+		assertThat(call).failsWithin(LIMIT).withThrowableThat().withCauseInstanceOf(DeadlineExceededException.class);
 		assertThat(this.done).containsExactly("returned");
 		time.dispose();
 	}
@@ -230,7 +224,10 @@ class CleanUpLimitsTests {
 			for (Limiter limiter : List.of(full, free)) {
 				later.add(failing(this.scopes, limiter));
 			}
-			later.add(call.enter(full).<Throwable>map((permit) -> new AssertionError()).onErrorResume(Mono::just).block());
+			later.add(call.enter(full)
+				.<Throwable>map((permit) -> new AssertionError())
+				.onErrorResume(Mono::just)
+				.block());
 			return "x";
 		}));
 		assertThat(started).succeedsWithin(LIMIT);

@@ -107,12 +107,11 @@ class PushedWhileReleasingTests {
 	void aTransferOutlivesTheScopesAround() {
 		AtomicReference<Scope> owner = new AtomicReference<>();
 		AsyncResource<String> resource = AsyncResource.of(() -> Mono.just("x"), (value, exit) -> later("released"));
-		this.scopes
-			.with(ScopeSpec.of("outer"),
-					(outer) -> this.scopes.with(ScopeSpec.of("inner").entering(resource), (inner) -> {
-						owner.set(inner.transfer());
-						return Mono.just("x");
-					}))
+		this.scopes.with(ScopeSpec.of("outer"),
+				(outer) -> this.scopes.with(ScopeSpec.of("inner").entering(resource), (inner) -> {
+					owner.set(inner.transfer());
+					return Mono.just("x");
+				}))
 			.block(LIMIT);
 		assertThat(this.events).isEmpty();
 		assertThat(owner.get().parent()).isNull();

@@ -2,6 +2,7 @@ package io.scopedasync;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 import io.scopedasync.limiter.Limiter;
@@ -259,6 +261,19 @@ class ScopesInReleasesTests {
 		assertThat(released).succeedsWithin(LIMIT).isInstanceOf(Exit.Cancelled.class);
 		assertThat(flags).hasValue(1);
 		caller.join(LIMIT.toMillis());
+	}
+
+	@Test
+	void whoGoesOnBecauseOfAReleaseIsNotInIt() {
+		Sinks.Empty<Void> givenBack = Sinks.empty();
+		AsyncResource<String> waking = AsyncResource.of(() -> Mono.just("w"),
+				(value, exit) -> Mono.fromRunnable(givenBack::tryEmitEmpty));
+		CompletableFuture<Optional<Scope>> around = this.scopes
+			.use(this.connection, (db) -> givenBack.asMono().thenReturn("x"))
+			.flatMap((x) -> this.scopes.with((next) -> Mono.just(Optional.ofNullable(next.parent()))))
+			.toFuture();
+		this.scopes.use(waking, (value) -> Mono.delay(Duration.ofMillis(5))).block(LIMIT);
+		assertThat(around).succeedsWithin(LIMIT).isEqualTo(Optional.empty());
 	}
 
 	@Test

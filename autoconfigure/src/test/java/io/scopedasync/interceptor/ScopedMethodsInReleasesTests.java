@@ -71,8 +71,8 @@ class ScopedMethodsInReleasesTests {
 
 		@Bean
 		AsyncResource<String> blockingLease(ObjectProvider<Repository> repository) {
-			return AsyncResource.of(() -> Mono.just("lease"), (String value,
-					Exit exit) -> Mono.fromRunnable(() -> repository.getObject().giveBackBlocking(value)));
+			return AsyncResource.of(() -> Mono.just("lease"), (String value, Exit exit) -> Mono
+				.fromRunnable(() -> repository.getObject().giveBackBlocking(value)));
 		}
 
 		@Bean

@@ -123,7 +123,8 @@ class SessionsInReleasesTests {
 				() -> this.scopes.with(ScopeSpec.of("call").entering(own).timeout(Duration.ofMillis(500)), (scope) -> {
 					scope.find(own).invalidate();
 					return Mono.never();
-				}).block(BOUND)).isInstanceOf(DeadlineExceededException.class);
+				}).block(BOUND))
+			.isInstanceOf(DeadlineExceededException.class);
 		assertThat(this.logouts).containsExactly("out", "answered");
 		own.close().block(BOUND);
 	}
