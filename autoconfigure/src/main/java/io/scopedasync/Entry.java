@@ -424,9 +424,9 @@ abstract class Entry extends Waiter {
 				set(RELEASED);
 				return;
 			}
-			noteReleaseBegins();
 			Object value = value();
 			Release release = new Release(scope(), this);
+			noteReleaseBegan(release.began);
 			Object result = release.begin(() -> scope().exit(resource, value, exit),
 					"release of '" + RawResource.name(resource) + "'");
 			if (result != release) {
@@ -489,15 +489,15 @@ abstract class Entry extends Waiter {
 		}
 	}
 
-	private void noteReleaseBegins() {
+	private void noteReleaseBegan(long began) {
 		RunningScope scope = scope();
 		if (scope.scopes.timed) {
 			// A scope needs its own beginning to its end.
 			if (scope == this) {
-				scope.extras().releaseBegan = scope.scopes.clock.nanos();
+				scope.extras().releaseBegan = began;
 			}
 			else {
-				this.since = scope.scopes.clock.nanos();
+				this.since = began;
 			}
 		}
 	}

@@ -23,7 +23,8 @@ final class Release implements CoreSubscriber<Exit>, CurrentScope.Place {
 	/** Null where nobody waits: something arrived late and is given back. */
 	private final @Nullable Entry entry;
 
-	private final long began;
+	/** On the scopes' clock. */
+	final long began;
 
 	private CurrentScope.@Nullable Place before;
 

@@ -92,6 +92,7 @@ final class ScopeTasks implements TaskGroup {
 		return true;
 	}
 
+	/** Tells all tasks to end, once. */
 	private void tellAll() {
 		if (this.ending == null) {
 			Exit exit = Exit.cancelled("its group, '" + this.scope.spec.name + "', ended");

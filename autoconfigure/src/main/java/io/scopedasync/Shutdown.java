@@ -8,6 +8,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -82,18 +83,12 @@ final class Shutdown {
 
 	/** Whether a scope, or one around it, is releasing what it holds. */
 	private static boolean isCleaningUp(@Nullable RunningScope scope) {
-		for (RunningScope around = scope; around != null; around = around.parent()) {
-			if (around.phase == ScopeState.UNWINDING || around.isInRelease()) {
-				return true;
-			}
-		}
-		return false;
+		return isWithin(scope, (around) -> around.phase == ScopeState.UNWINDING || around.isInRelease());
 	}
 
-	/** Whether a release has opened a scope, or one around it. */
-	private static boolean isInRelease(RunningScope scope) {
+	private static boolean isWithin(@Nullable RunningScope scope, Predicate<RunningScope> what) {
 		for (RunningScope around = scope; around != null; around = around.parent()) {
-			if (around.isInRelease()) {
+			if (what.test(around)) {
 				return true;
 			}
 		}
@@ -133,7 +128,7 @@ final class Shutdown {
 		finally {
 			for (Scope scope : rest) {
 				// A release has its own limit, and what it opens has none but that.
-				if (!isInRelease((RunningScope) scope)) {
+				if (!isWithin((RunningScope) scope, RunningScope::isInRelease)) {
 					add(() -> ((RunningScope) scope).interrupt(Exit.cancelled("the application is shutting down")));
 				}
 			}
